@@ -1,0 +1,11 @@
+//! Podgrace adds to pods what they lack to start and stop without losing a request.
+//!
+//! The pure engine in [`lifecycle`] decides; everything else fetches, carries or prints:
+//!
+//! ```text
+//! bytes → admission → policy → plan → patch → bytes
+//! manifests → workload → policy → plan → patch | timeline → report
+//! ```
+
+pub mod admission;
+pub mod lifecycle;
