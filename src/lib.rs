@@ -8,4 +8,6 @@
 //! ```
 
 pub mod admission;
+pub mod config;
 pub mod lifecycle;
+pub mod workload;
