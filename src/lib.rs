@@ -10,4 +10,6 @@
 pub mod admission;
 pub mod config;
 pub mod lifecycle;
+
+pub mod manifests;
 pub mod workload;
