@@ -73,7 +73,8 @@ fn alert_reason(alert: AlertDescription) -> &'static str {
         | AlertDescription::UnsupportedCertificate
         | AlertDescription::CertificateExpired
         | AlertDescription::CertificateUnknown
-        | AlertDescription::CertificateRevoked => "server_certificate_refused",
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::DecryptError => "server_certificate_refused",
         _ => "alert",
     }
 }

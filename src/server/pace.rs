@@ -189,3 +189,87 @@ impl Limit {
         timer.as_mut().poll(cx).is_ready()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    /// Both ends of a pipe that holds four bytes; ours is paced.
+    fn paced(cut: &ByWord) -> (Paced<tokio::io::DuplexStream>, tokio::io::DuplexStream) {
+        let (ours, theirs) = duplex(4);
+        let time = Duration::from_secs(5);
+        let ours = Paced::new(ours, Activity::default(), time, time, cut.clone());
+        (ours, theirs)
+    }
+
+    fn count(cut: &ByWord, reason: &'static str) -> u64 {
+        cut.get_or_create(&[("reason", reason)]).get()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_is_cut() {
+        let cut = ByWord::default();
+        let (mut ours, _theirs) = paced(&cut);
+        let error = ours.write_all(b"more than four").await.expect_err("cut");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(count(&cut, "write"), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_it_slowly_but_steadily_is_not() {
+        let cut = ByWord::default();
+        let (mut ours, mut theirs) = paced(&cut);
+        let reader = tokio::spawn(async move {
+            for _ in 0..14 {
+                tokio::time::sleep(Duration::from_secs(4)).await;
+                theirs.read_u8().await.expect("a byte");
+            }
+        });
+        ours.write_all(b"more than four").await.expect("taken");
+        reader.await.expect("no panic");
+        assert_eq!(count(&cut, "write"), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_drips_is_cut_when_its_time_is_over() {
+        let cut = ByWord::default();
+        let (mut ours, mut theirs) = paced(&cut);
+        let writer = tokio::spawn(async move {
+            while theirs.write_u8(b'G').await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let began = Instant::now();
+        let mut head = Vec::new();
+        let error = ours.read_to_end(&mut head).await.expect_err("cut");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(
+            began.elapsed(),
+            Duration::from_secs(5),
+            "the paused clock's"
+        );
+        assert_eq!(count(&cut, "header"), 1);
+        drop(ours);
+        writer.await.expect("no panic");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn quiet_between_requests_and_slow_bodies_are_not_its_business() {
+        let cut = ByWord::default();
+        let (mut ours, mut theirs) = paced(&cut);
+        let activity = ours.activity.clone();
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            theirs.write_u8(b'G').await.expect("sent");
+            ours.read_u8().await.expect("the head");
+            activity.answering();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            theirs.write_u8(b'{').await.expect("sent");
+            ours.read_u8().await.expect("the body");
+            activity.idle();
+        }
+        assert_eq!(count(&cut, "header"), 0);
+    }
+}
