@@ -65,6 +65,8 @@ impl Client {
         name: &'static str,
     ) -> io::Result<Self> {
         let tcp = TcpStream::connect(address).await?;
+        // As API servers do; else a request waits for the acknowledgement of the handshake's end.
+        tcp.set_nodelay(true)?;
         let name = ServerName::try_from(name).expect("a name");
         let connector = TlsConnector::from(Arc::new(config.clone()));
         Ok(Self::over(connector.connect(name, tcp).await?))

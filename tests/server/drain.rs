@@ -141,15 +141,23 @@ async fn after_the_drain_idle_connections_end_and_what_has_begun_is_finished() {
         engine.namespaces = Some(lookup);
     })
     .await;
-    let (mut idle, mut busy) = (running.client().await, running.client().await);
+    let (mut idle, mut half) = (running.client().await, running.client().await);
+    leave.add_permits(1);
+    let first = half.post("/mutate", &review("first")).await;
+    first.expect("answered").allows("first");
+    asks.recv().await.expect("it was the first");
+    let mut busy = running.client().await;
     let busy = tokio::spawn(async move { busy.post("/mutate", &review("u")).await });
     asks.recv().await.expect("it has begun");
-    let mut half = running.client().await;
     let head = format!(
         "POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n",
         review("h").len()
     );
     half.send(head).await.expect("sent");
+    // Over loopback what was sent has arrived, and is read while this is asked.
+    running
+        .metric_becomes("podgrace_webhook_open_connections", 3.0)
+        .await;
 
     running.begin_shutdown();
     idle.ended().await;
