@@ -11,6 +11,6 @@ pub mod admission;
 pub mod cli;
 pub mod config;
 pub mod lifecycle;
-
 pub mod manifests;
+pub mod server;
 pub mod workload;

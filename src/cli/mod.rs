@@ -4,6 +4,7 @@ mod completions;
 mod config;
 mod inject;
 mod input;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Arguments),
     Inject(inject::Arguments),
     Config(config::Arguments),
     Completions(completions::Arguments),
@@ -54,6 +56,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse_from(program_arguments());
     let result = match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Inject(arguments) => inject::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
