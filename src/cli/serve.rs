@@ -35,10 +35,20 @@ pub(super) struct Arguments {
     #[arg(long, env = "PODGRACE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where the webhook listens.
-    #[arg(long, env = "PODGRACE_LISTEN", value_name = "ADDR", default_value = "[::]:10250")]
+    #[arg(
+        long,
+        env = "PODGRACE_LISTEN",
+        value_name = "ADDR",
+        default_value = "[::]:10250"
+    )]
     listen: SocketAddr,
     /// Where /livez, /readyz and /metrics are served, in plain HTTP.
-    #[arg(long, env = "PODGRACE_OPS_LISTEN", value_name = "ADDR", default_value = "[::]:8080")]
+    #[arg(
+        long,
+        env = "PODGRACE_OPS_LISTEN",
+        value_name = "ADDR",
+        default_value = "[::]:8080"
+    )]
     ops_listen: SocketAddr,
     /// The serving certificate, in PEM: the leaf, then its intermediates.
     #[arg(long, env = "PODGRACE_TLS_CERT_FILE", value_name = "FILE")]
@@ -62,7 +72,12 @@ pub(super) struct Arguments {
     #[arg(long, env = "PODGRACE_OFFLINE")]
     offline: bool,
     /// How sleeps are written where the configuration leaves it open; auto without an API server is native.
-    #[arg(long, env = "PODGRACE_SLEEP_ACTION", value_enum, default_value = "auto")]
+    #[arg(
+        long,
+        env = "PODGRACE_SLEEP_ACTION",
+        value_enum,
+        default_value = "auto"
+    )]
     sleep_action: SleepActionArgument,
     /// For how long everything is still served after SIGTERM, while load balancers learn of the end.
     #[arg(long, env = "PODGRACE_DRAIN_TIME", value_name = "DURATION", default_value = "10s", value_parser = duration)]
@@ -87,7 +102,12 @@ pub(super) struct Arguments {
     #[arg(long, env = "PODGRACE_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
     /// What is logged: error, warn, info (what was injected), debug (every decision), or a filter by module.
-    #[arg(long, env = "PODGRACE_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(
+        long,
+        env = "PODGRACE_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
     log: String,
 }
 
@@ -118,7 +138,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
 
 fn log(arguments: &Arguments) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&arguments.log).context("--log")?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(colour)
+        .with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     match arguments.log_format {
         LogFormat::Text => registry.with(lines.with_target(false)).try_init(),
