@@ -245,25 +245,17 @@ impl Editor<'_> {
     ) -> Result<(), EditError> {
         let layout = self.layout(node, sequence.flow, place);
         let inner = Place::Inline(layout.clone().unwrap_or_else(|| self.one_line()));
-        let Some(mut extra) = new.len().checked_sub(old.len()) else {
+        if new.len() < old.len() {
             return Err(self.not_an_addition(node.text.start, "the list"));
-        };
-        let mut items = sequence.items.iter().zip(old).peekable();
-        let mut behind: Vec<&Value> = Vec::new();
-        for value in new {
-            let pair = items.next_if(|(_, old)| extra == 0 || grows_into(old, value));
-            match pair {
-                Some((id, old)) if behind.is_empty() => self.node(*id, old, value, &inner)?,
-                // Only behind the last item is it clear whose comments are whose.
-                Some((id, _)) => {
-                    let start = self.document.tree.node(*id).text.start;
-                    return Err(self.not_an_addition(start, "the order of the list"));
-                }
-                None => {
-                    extra = extra.saturating_sub(1);
-                    behind.push(value);
-                }
+        }
+        let (before, behind) = new.split_at(old.len());
+        for ((id, old), new) in sequence.items.iter().zip(old).zip(before) {
+            // Only behind the last item is it clear whose comments are whose.
+            if !behind.is_empty() && !grows_into(old, new) {
+                let start = self.document.tree.node(*id).text.start;
+                return Err(self.not_an_addition(start, "the order of the list"));
             }
+            self.node(*id, old, new, &inner)?;
         }
         if behind.is_empty() {
             return Ok(());
@@ -285,7 +277,7 @@ impl Editor<'_> {
             .unwrap_or(2);
         let style = self.style.inside(self.document, node);
         let lines: Vec<String> = behind
-            .into_iter()
+            .iter()
             .flat_map(|value| render::item(value, indent, offset, style))
             .collect();
         self.below(node, indent + 1, None, &lines);
@@ -343,20 +335,14 @@ impl Editor<'_> {
         match place {
             Place::Entry { key_end, mapping } if filled => {
                 let parent = self.document.tree.node(*mapping);
-                let start = text[..node.text.start].trim_end_matches([' ', '\t']).len();
-                let start = start.max(*key_end).min(node.text.start);
-                if !node.text.is_empty() {
-                    self.changes.push(Change {
-                        range: start..node.text.end,
-                        text: String::new(),
-                    });
-                }
                 let indent = column(text, parent.text.start);
                 let style = self.style.inside(self.document, parent);
                 let lines = render::children(new, indent, style);
                 let end = node.text.end.max(*key_end);
+                let newline = self.style.newline;
+                self.changes.extend(block::without(text, &node.text));
                 self.changes
-                    .push(block::right_below(text, end, self.style.newline, &lines));
+                    .push(block::right_below(text, end, newline, &lines));
             }
             _ => {
                 let written = match place {
@@ -420,10 +406,10 @@ impl Editor<'_> {
 /// Whether an item of a list could be what another was before things were added to it.
 fn grows_into(old: &Value, new: &Value) -> bool {
     match (old, new) {
-        (Value::Object(old_entries), Value::Object(new_entries)) => {
-            old_entries.keys().all(|key| new_entries.contains_key(key))
-                && old.get("name") == new.get("name")
+        (Value::Object(old), Value::Object(new)) => {
+            old.keys().all(|key| new.contains_key(key)) && old.get("name") == new.get("name")
         }
+        (Value::Array(_), Value::Array(_)) | (Value::Null, _) => true,
         _ => old == new,
     }
 }

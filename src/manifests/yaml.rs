@@ -252,7 +252,8 @@ impl<'a> Reader<'a> {
         tag: Option<&Tag>,
         at: usize,
     ) -> Result<Value, ReadError> {
-        let suffix = tag.map(|tag| tag.core_suffix());
+        let suffix = tag.map(|tag| tag.suffix_in_namespace("tag:yaml.org,2002:"));
+        let suffix = suffix.as_ref().map(Option::as_deref);
         let tagged = match suffix {
             None if style == ScalarStyle::Plain => {
                 return scalar::resolve(&content)
