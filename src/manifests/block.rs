@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::edit::Change;
+use super::changes::Change;
 use super::style;
 
 /// Lines to be written behind everything that a block collection holds.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::edit::Change;
+use super::changes::Change;
 use super::render::{Context, inline, string};
 use super::style::{self, Style};
 use super::tree::{Kind, Node, Scalar, Tree};
