@@ -307,19 +307,32 @@ fn push<'p>(
                 spring_boot: profile.spring_boot,
             });
         } else {
-            let hint = nearest(name, policy.profile_names())
-                .map_or(String::new(), |near| format!(" (did you mean {near}?)"));
-            problems.push(Problem {
-                level,
-                key: format!("{DOMAIN}/{}", Setting::Profile.name()),
-                value: Some(name.clone()),
-                what: format!("is not a profile{hint}"),
-                setting: None,
-                instead: None,
-            });
+            problems.push(unknown_profile(policy, level, name));
         }
     }
     layers.push(Layer::of(level, settings));
+}
+
+fn unknown_profile(policy: &Policy, level: Level, name: &str) -> Problem {
+    let hint = nearest(name, policy.profile_names())
+        .map_or(String::new(), |near| format!(" (did you mean {near}?)"));
+    Problem {
+        level,
+        key: format!("{DOMAIN}/{}", Setting::Profile.name()),
+        value: Some(name.to_owned()),
+        what: format!("is not a profile{hint}"),
+        setting: None,
+        instead: None,
+    }
+}
+
+/// The profiles that somebody names and nobody knows.
+pub fn unknown_profiles(policy: &Policy, level: Level, settings: &Settings) -> Vec<Problem> {
+    let names = settings.profiles.iter().flatten();
+    names
+        .filter(|name| *name != NO_PROFILE && policy.profile(name).is_none())
+        .map(|name| unknown_profile(policy, level, name))
+        .collect()
 }
 
 fn built_in<T>(value: T) -> Chosen<T> {
