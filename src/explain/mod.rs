@@ -224,11 +224,16 @@ fn patched(subject: &Subject<'_>) -> Option<Life> {
 
 fn stated(places: &Places<'_>, counted: &Counted) -> Stated {
     let container = counted.container.as_deref();
+    let mut source = places.setting(&counted.origin, counted.setting, container);
+    if counted.setting == Setting::Profile {
+        // The value says it already.
+        source.profile = None;
+    }
     Stated {
         setting: counted.setting.name().to_owned(),
         container: counted.container.clone(),
         value: counted.value.clone(),
-        source: places.setting(&counted.origin, counted.setting, container),
+        source,
     }
 }
 

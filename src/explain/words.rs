@@ -11,7 +11,9 @@ pub(super) fn why(change: &Change, before: &Life, container: Option<&str>) -> St
         .iter()
         .find(|start| Some(start.container.as_str()) == container);
     match change {
-        Change::StartupProbe { .. } => start.map_or_else(String::new, startup),
+        Change::StartupProbe { new, .. } => {
+            start.map_or_else(String::new, |start| startup(start, new.timing.budget()))
+        }
         Change::PreStop { seconds, .. } => format!(
             "After a deletion new connections still arrive for up to 1.2 s (measured). The container goes on \
              serving for {seconds} s, and only then gets SIGTERM."
@@ -27,26 +29,27 @@ pub(super) fn why(change: &Change, before: &Life, container: Option<&str>) -> St
             }
             _ => format!("Spring Boot then takes the {value} that shutdown-timeout states, not its own 30s."),
         },
-        Change::GracePeriod { before, after } => format!(
-            "A preStop hook comes out of the grace period: without more of it the application would be killed \
-             sooner after SIGTERM than today. SIGKILL moves from {before} s to {after} s."
-        ),
+        Change::GracePeriod { .. } => {
+            "preStop comes out of the grace period. It grows, so that the application has no less time after \
+             SIGTERM than before, and what is stated for it."
+                .into()
+        }
     }
 }
 
-fn startup(start: &Start) -> String {
+fn startup(start: &Start, budget: u64) -> String {
     let traffic = match start.ready {
         _ if !start.serves => "The pod is not Ready before this container has answered.",
         Ready::AfterReadiness | Ready::AfterBoth => {
             "Its readinessProbe keeps traffic away until it answers; this asks sooner and gives it time to start."
         }
         Ready::AtOnce | Ready::AfterStartup => {
-            "Nothing holds traffic back today: clients reach it before it listens. Now they wait for this probe."
+            "Without it no probe holds traffic back: clients come before it listens."
         }
     };
     match start.given_up_after {
-        Some(seconds) if start.startup.is_none() => format!(
-            "{traffic} Its livenessProbe alone would restart it where a start takes more than {seconds} s."
+        Some(seconds) if seconds < budget => format!(
+            "{traffic} Its livenessProbe alone restarts it where a start takes more than {seconds} s."
         ),
         _ => traffic.to_owned(),
     }

@@ -20,12 +20,12 @@ pub fn text(explanation: &Explanation) -> String {
     let (before, after) = (&explanation.before, &explanation.after);
     page.heading("START");
     starts(&mut page, before, after);
-    page.heading("STOP (delete, scale-in, rollout, eviction; seconds after the deletion)");
+    page.heading("STOP: seconds after the deletion");
     timeline::draw(&mut page, before, after);
     if let Some(sentence) = words::ignoring(before, after) {
         page.paragraph(2, PLAIN, &sentence);
     }
-    page.heading("WHO CAN LOSE REQUESTS");
+    page.heading("WHAT CLIENTS CAN LOSE");
     if timeline::usual(after).is_some_and(|stop| stop.clients.is_empty()) {
         page.paragraph(
             2,
@@ -50,9 +50,9 @@ fn title(page: &mut Page, explanation: &Explanation) {
     }
     page.styled(0, HEADING, &line);
     let does = match explanation.mode.value.as_str() {
+        _ if explanation.changes.is_empty() => "nothing is changed",
         "enforce" => "its pods are changed",
-        "audit" => "changes are told, not made",
-        _ => "its pods are left alone",
+        _ => "what its pods lack is told, not added",
     };
     let mode = &explanation.mode;
     page.paragraph(
@@ -131,8 +131,12 @@ fn grace(page: &mut Page, sum: &Arithmetic) {
         line(floor, &format!("at least: grace-period {}", sum.setting));
     }
     if sum.needs.is_empty() && sum.setting.value == "auto" {
-        let text = "nobody states what the application needs after SIGTERM (shutdown-timeout)";
-        line("-".to_owned(), text);
+        page.labelled(
+            2,
+            13,
+            (PLAIN, &format!("{:>8}", "-")),
+            "nobody states what the application needs after SIGTERM (shutdown-timeout)",
+        );
     }
     let kept = if sum.after == sum.before {
         ": no change"
@@ -194,7 +198,7 @@ fn starts(page: &mut Page, before: &Life, after: &Life) {
         let mut tell = |label, style, start: &Start| {
             for (index, line) in words::start(start).iter().enumerate() {
                 let label = if index == 0 { label } else { "" };
-                page.labelled(4, 8, (style, label), line);
+                page.labelled(4, 9, (style, label), line);
             }
         };
         if old == new {

@@ -51,11 +51,14 @@ pub(super) fn draw(page: &mut Page, before: &Life, after: &Life) {
     if all().any(|e| e.sigterm != e.sigterm_at_latest) {
         legend.push("? SIGTERM comes in here");
     }
+    if all().any(|e| e.after_main) {
+        legend.push("· waits for the main containers");
+    }
     legend.extend(["T SIGTERM", "━ time to finish", "K SIGKILL"]);
     if all().any(|e| e.serves) {
         legend.insert(0, "▒ new connections arrive");
     }
-    page.paragraph(2, FAINT, &legend.join("   "));
+    page.paragraph(2, FAINT, &legend.join(", "));
 }
 
 /// Second marks, labelled where there is room.
@@ -80,7 +83,7 @@ fn axis(page: &mut Page, name: usize, scale: Scale) {
         FAINT,
         &format!("{:name$}  {}", "seconds", labels.trim_end()),
     );
-    page.styled(2, FAINT, &format!("{:name$}  {line}", ""));
+    page.styled(4, FAINT, &format!("{:name$}  {line}", ""));
 }
 
 fn pod(page: &mut Page, name: usize, scale: Scale, stop: &Stop) {
@@ -93,7 +96,7 @@ fn pod(page: &mut Page, name: usize, scale: Scale, stop: &Stop) {
         let until = scale.fraction(ENDPOINT_REMOVED_AFTER).round().max(1.0) as usize;
         let arriving = "▒".repeat(until);
         let text = format!(
-            "{:name$}  {arriving} until 1.2 s at the latest",
+            "{:name$}  {arriving} until its endpoint is gone, 1.2 s at the latest",
             "new clients"
         );
         page.styled(4, PLAIN, &text);

@@ -2,64 +2,62 @@
 
 use crate::lifecycle::loss::{Client, ClientLoss, Loss};
 use crate::lifecycle::timeline::{
-    Ending, How, Life, PreStop, Ready, SHORT_GRACE_EXAMPLE, Start, Stop,
+    Asked, Ending, How, Life, NODE_SHUTDOWN_EXAMPLE, PreStop, Ready, SHORT_GRACE_EXAMPLE, Start,
+    Stop,
 };
 
 /// How a container starts: when traffic comes, and when it is given up.
 pub(super) fn start(start: &Start) -> Vec<String> {
-    let within = start
-        .noticed_within
-        .map_or_else(String::new, |seconds| format!(", seen within {seconds} s"));
-    let asks = |probe: &Option<crate::lifecycle::timeline::Asked>| {
-        probe.as_ref().map_or_else(String::new, |asked| {
-            let first = match asked.initial_delay {
-                0 => String::new(),
-                delay => format!(" after {delay} s"),
-            };
-            format!("{} every {} s{first}", asked.handler, asked.period)
-        })
-    };
     let gets = if start.serves {
-        "Ready, so clients come,"
+        "Gets traffic"
     } else {
         "Ready"
     };
-    let mut lines = vec![match start.ready {
+    let asks = |probe: &Option<Asked>| {
+        probe.as_ref().map_or_else(String::new, |asked| {
+            let delay = match asked.initial_delay {
+                0 => String::new(),
+                delay => format!(" after {delay} s"),
+            };
+            format!(" ({} every {} s{delay})", asked.handler, asked.period)
+        })
+    };
+    let (startup, readiness) = (asks(&start.startup), asks(&start.readiness));
+    let when = match start.ready {
         Ready::AtOnce if start.serves => {
-            "Ready, so clients come, at once: before it listens. No probe holds them back."
-                .to_owned()
+            "Gets traffic at once, listening or not: no probe holds it back.".to_owned()
         }
-        Ready::AtOnce => "Ready at once".to_owned(),
-        Ready::AfterStartup => format!(
-            "{gets} when its startupProbe succeeds{within}: {}",
-            asks(&start.startup)
-        ),
-        Ready::AfterReadiness => format!(
-            "{gets} when its readinessProbe succeeds{within}: {}",
-            asks(&start.readiness)
-        ),
-        Ready::AfterBoth => format!(
-            "{gets} when its startupProbe succeeds{within}, and then its readinessProbe, asked at once: {}",
-            asks(&start.startup)
-        ),
-    }];
-    lines.push(match (start.given_up_after, start.given_up_at_worst) {
+        Ready::AtOnce => "Ready at once.".to_owned(),
+        Ready::AfterStartup => format!("{gets} when its startupProbe succeeds{startup}."),
+        Ready::AfterReadiness => format!("{gets} when its readinessProbe succeeds{readiness}."),
+        Ready::AfterBoth => {
+            format!(
+                "{gets} when its startupProbe{startup} and then its readinessProbe{readiness} succeeds."
+            )
+        }
+    };
+    let seen = start
+        .noticed_within
+        .map(|seconds| format!(" That it answers is seen within {seconds} s."));
+    let given_up = match (start.given_up_after, start.given_up_at_worst) {
         (Some(after), Some(worst)) => {
             let probe = if start.startup.is_some() {
                 "startupProbe"
             } else {
                 "livenessProbe"
             };
-            let worst = if worst > after {
-                format!(" ({worst} s where each probe hangs until its timeout)")
+            let hangs = if worst > after {
+                format!("; {worst} s where each probe hangs until its timeout")
             } else {
                 String::new()
             };
-            format!("Restarted by its {probe} if it does not answer for {after} s{worst}.")
+            format!(
+                "Given up and restarted by its {probe} after {after} s without an answer{hangs}."
+            )
         }
-        _ => "Never restarted, however long it takes.".to_owned(),
-    });
-    lines
+        _ => "Never given up, however long it takes.".to_owned(),
+    };
+    vec![format!("{when}{}", seen.unwrap_or_default()), given_up]
 }
 
 /// The seconds of a container's end.
@@ -72,30 +70,29 @@ pub(super) fn ending(ending: &Ending) -> String {
     } = ending;
     if ending.after_main {
         return format!(
-            "native sidecar: SIGTERM when the main containers are gone, {} s; SIGKILL at {sigkill} s",
+            "SIGTERM when the main containers are gone ({} s) · SIGKILL {sigkill} s",
             between(*sigterm, *latest)
         );
     }
     let hook = match ending.pre_stop {
         PreStop::None => String::new(),
-        PreStop::Unknown => "preStop of unknown length, then ".to_owned(),
+        PreStop::Unknown => "preStop of unknown length · ".to_owned(),
         PreStop::Sleep { seconds, .. } if seconds > *sigterm => {
-            format!("preStop sleep {seconds} s, cut at {sigterm} s, ")
+            format!("preStop {seconds} s, cut at {sigterm} s · ")
         }
-        PreStop::Sleep { seconds, .. } => format!("preStop sleep {seconds} s, "),
+        PreStop::Sleep { seconds, .. } => format!("preStop {seconds} s · "),
     };
-    match ending.left() {
-        Some(left) => {
-            format!("{hook}SIGTERM at {sigterm} s, {left} s to finish, SIGKILL at {sigkill} s")
-        }
-        None => format!(
-            "{hook}SIGTERM at {} s, SIGKILL at {sigkill} s",
-            between(*sigterm, *latest)
-        ),
-    }
+    let left = ending
+        .left()
+        .map_or_else(String::new, |left| format!("{left} s to finish · "));
+    format!(
+        "{hook}SIGTERM {} s · {left}SIGKILL {sigkill} s",
+        between(*sigterm, *latest)
+    )
 }
 
-fn between(earliest: u64, latest: u64) -> String {
+/// A second, or the first and last that it can be.
+pub(super) fn between(earliest: u64, latest: u64) -> String {
     if earliest == latest {
         earliest.to_string()
     } else {
@@ -106,13 +103,13 @@ fn between(earliest: u64, latest: u64) -> String {
 /// A way to end a pod.
 pub(super) fn how(how: How) -> String {
     match how {
-        How::Delete => "kubectl delete".to_owned(),
+        How::Delete => "delete".to_owned(),
         How::ScaleIn => "scale-in".to_owned(),
         How::Rollout => "rollout".to_owned(),
-        How::Eviction => "eviction (drain, autoscaler)".to_owned(),
-        How::ShortGrace => format!("kubectl delete --grace-period={SHORT_GRACE_EXAMPLE}"),
+        How::Eviction => "eviction".to_owned(),
+        How::ShortGrace => format!("delete --grace-period={SHORT_GRACE_EXAMPLE}"),
         How::NodeShutdown => "node shutdown".to_owned(),
-        How::Force => "kubectl delete --grace-period=0 --force".to_owned(),
+        How::Force => "delete --grace-period=0 --force".to_owned(),
     }
 }
 
@@ -120,16 +117,14 @@ pub(super) fn how(how: How) -> String {
 pub(super) fn remark(stop: &Stop) -> Option<String> {
     match stop.how {
         How::NodeShutdown => Some(format!(
-            "where the kubelet has shutdownGracePeriod 30s, 10s of it for critical pods: {} s; without it, as \
-             by default, nothing is waited for",
-            stop.grace
+            "With the kubelet's shutdownGracePeriod 30s, 10s of it for critical pods: at most {NODE_SHUTDOWN_EXAMPLE} s. \
+             Without it, which is the default, the node waits for nothing. Derived, not measured."
         )),
-        How::ShortGrace => {
-            Some("a shorter grace period shortens everything; so does drain".to_owned())
-        }
-        How::Force => {
-            Some("the hook is cut at 1.0 s; the pod is gone from the API at once".to_owned())
-        }
+        How::ShortGrace => Some(
+            "As drain with a --grace-period: it shortens everything. The seconds are measured, the losses derived."
+                .to_owned(),
+        ),
+        How::Force => Some("A hook is cut at 1.0 s. No Kubernetes object waits for the process.".to_owned()),
         _ => None,
     }
 }
@@ -137,42 +132,77 @@ pub(super) fn remark(stop: &Stop) -> Option<String> {
 /// A kind of client.
 pub(super) fn client(client: Client) -> &'static str {
     match client {
-        Client::NewConnections => "a connection each time",
+        Client::NewConnections => "new connections",
         Client::KeepAlive => "keep-alive",
         Client::KeepAliveRepeating => "keep-alive, repeats",
     }
 }
 
-/// What a kind of client can lose.
+/// What a kind of client can lose when a pod ends, in a few words that [`meaning`] explains.
 pub(super) fn loss(loss: &ClientLoss) -> String {
-    let ending = match (loss.ending, loss.client) {
-        (Loss::Nothing, _) => None,
-        (Loss::OnePerConnection, _) => {
-            Some("what is in flight at SIGTERM and 1 request per connection")
-        }
-        (Loss::FirstSecondRarely, _) => Some("rarely a request in the first 1.2 s"),
-        (Loss::FirstSecondWithoutProgram, _) => {
-            Some("nothing if the image has `sleep`, else the first 1.2 s")
-        }
-        (Loss::FirstSecond, Client::KeepAlive) => {
-            Some("what is in flight, 1 request per connection, and new ones for 1.2 s")
-        }
-        (Loss::FirstSecond, _) => Some("what comes in the first 1.2 s"),
-        (Loss::Unknown, _) => Some("depends on how long the hook takes"),
+    let ending = match loss.ending {
+        Loss::Nothing => "nothing",
+        Loss::OnePerConnection => return "in flight".to_owned(),
+        Loss::FirstSecondRarely => "rarely one",
+        Loss::FirstSecondWithoutProgram => "first second?",
+        Loss::FirstSecond => "first second",
+        Loss::Unknown => "unknown",
     };
-    match (ending, loss.until_replacement_listens) {
-        (None, false) => "nothing".to_owned(),
-        (Some(ending), false) => ending.to_owned(),
-        (None, true) => "what the next pod gets before it listens".to_owned(),
-        (Some(ending), true) => format!("{ending}; what the next pod gets before it listens"),
+    match loss.client {
+        Client::KeepAlive if loss.ending != Loss::Nothing => format!("{ending}, in flight"),
+        _ => ending.to_owned(),
     }
+}
+
+/// The words of [`loss`] that are used, with what they mean.
+pub(super) fn meanings<'l>(
+    losses: impl Iterator<Item = &'l ClientLoss>,
+) -> Vec<(&'static str, &'static str)> {
+    let all: Vec<&ClientLoss> = losses.collect();
+    let has = |loss: Loss| all.iter().any(|l| l.ending == loss);
+    let in_flight = all
+        .iter()
+        .any(|l| l.client == Client::KeepAlive && l.ending != Loss::Nothing);
+    [
+        (
+            has(Loss::FirstSecond) || has(Loss::FirstSecondWithoutProgram),
+            "first second",
+            "what is sent to the pod before its endpoint is gone, up to 1.2 s after the deletion",
+        ),
+        (
+            has(Loss::FirstSecondWithoutProgram),
+            "first second?",
+            "nothing where the image has the sleep program, else the first second",
+        ),
+        (
+            has(Loss::FirstSecondRarely),
+            "rarely one",
+            "the sleep is about as long as the endpoint takes to go: 10 of 26,850 were lost",
+        ),
+        (
+            in_flight,
+            "in flight",
+            "what runs at SIGTERM if the application does not finish it, and one request per connection if it \
+             closes without saying so",
+        ),
+        (
+            has(Loss::Unknown),
+            "unknown",
+            "nothing where the hook takes 2 s or more, else the first second",
+        ),
+    ]
+    .into_iter()
+    .filter(|(used, ..)| *used)
+    .map(|(_, word, meaning)| (word, meaning))
+    .collect()
 }
 
 /// The end of an application that ignores SIGTERM, before and after.
 pub(super) fn ignoring(before: &Life, after: &Life) -> Option<String> {
     let second = |life: &Life| {
         let stop = life.stops.iter().find(|stop| stop.how == How::Delete)?;
-        stop.containers.iter().map(|ending| ending.sigkill).max()
+        let main = stop.containers.iter().filter(|e| !e.after_main);
+        main.map(|ending| ending.sigkill).max()
     };
     let (before, after) = (second(before)?, second(after)?);
     let when = if before == after {
@@ -181,7 +211,6 @@ pub(super) fn ignoring(before: &Life, after: &Life) -> Option<String> {
         format!("{after} s after the deletion ({before} s before)")
     };
     Some(format!(
-        "An application that ignores SIGTERM, as a process 1 without a handler does, goes on serving and is \
-         killed with SIGKILL {when}."
+        "An application that ignores SIGTERM (process 1 without a handler does) serves on until SIGKILL, {when}."
     ))
 }
