@@ -73,7 +73,7 @@ pub(super) fn table(page: &mut Page, before: &Life, after: &Life) {
     let losses: Vec<&ClientLoss> = stops.flat_map(|stop| &stop.clients).collect();
     page.blank();
     for (word, meaning) in words::meanings(losses.into_iter()) {
-        page.labelled(2, 15, (FAINT, word), meaning);
+        page.labelled(2, 18, (FAINT, word), meaning);
     }
 }
 
@@ -86,7 +86,7 @@ fn replacement(page: &mut Page, before: &Life, after: &Life) {
     let lost = |life: &Life| {
         let mut losses = life.stops.iter().flat_map(|stop| &stop.clients);
         let word = if losses.any(|loss| loss.until_replacement_listens) {
-            "all until it listens"
+            "until it listens"
         } else {
             "nothing"
         };

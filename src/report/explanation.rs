@@ -60,6 +60,10 @@ fn title(page: &mut Page, explanation: &Explanation) {
         PLAIN,
         &format!("mode {}: {does} ({})", mode.value, mode.source),
     );
+    if let Some(verdict) = words::verdict(&explanation.before, &explanation.after) {
+        page.blank();
+        page.paragraph(0, PLAIN, &verdict);
+    }
 }
 
 fn changes(page: &mut Page, explanation: &Explanation) {

@@ -35,6 +35,17 @@ pub(super) fn draw(page: &mut Page, before: &Life, after: &Life) {
     #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
     let scale = Scale::new(last, (BAR - 1) as f64);
     axis(page, name, scale);
+    let serves = all().any(|ending| ending.serves);
+    if serves {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a column"
+        )]
+        let until = scale.fraction(ENDPOINT_REMOVED_AFTER).round().max(1.0) as usize;
+        let arriving = "▒".repeat(until);
+        page.styled(4, PLAIN, &format!("{:name$}  {arriving}", "new clients"));
+    }
     let same = before == after;
     if !same {
         page.styled(2, BEFORE, "before");
@@ -55,8 +66,8 @@ pub(super) fn draw(page: &mut Page, before: &Life, after: &Life) {
         legend.push("· waits for the main containers");
     }
     legend.extend(["T SIGTERM", "━ time to finish", "K SIGKILL"]);
-    if all().any(|e| e.serves) {
-        legend.insert(0, "▒ new connections arrive");
+    if serves {
+        legend.insert(0, "▒ new connections arrive, until 1.2 s at the latest");
     }
     page.paragraph(2, FAINT, &legend.join(", "));
 }
@@ -78,29 +89,11 @@ fn axis(page: &mut Page, name: usize, scale: Scale) {
     line[BAR - 1] = '┤';
     let labels: String = labels.iter().collect();
     let line: String = line.iter().collect();
-    page.styled(
-        2,
-        FAINT,
-        &format!("{:name$}  {}", "seconds", labels.trim_end()),
-    );
+    page.styled(4, FAINT, &format!("{:name$}  {labels}", "seconds"));
     page.styled(4, FAINT, &format!("{:name$}  {line}", ""));
 }
 
 fn pod(page: &mut Page, name: usize, scale: Scale, stop: &Stop) {
-    if stop.containers.iter().any(|ending| ending.serves) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "1.2"
-        )]
-        let until = scale.fraction(ENDPOINT_REMOVED_AFTER).round().max(1.0) as usize;
-        let arriving = "▒".repeat(until);
-        let text = format!(
-            "{:name$}  {arriving} until its endpoint is gone, 1.2 s at the latest",
-            "new clients"
-        );
-        page.styled(4, PLAIN, &text);
-    }
     for ending in &stop.containers {
         let container = cut(&ending.container, name);
         page.styled(

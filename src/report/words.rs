@@ -165,6 +165,11 @@ pub(super) fn meanings<'l>(
         .any(|l| l.client == Client::KeepAlive && l.ending != Loss::Nothing);
     [
         (
+            all.iter().any(|l| l.until_replacement_listens),
+            "until it listens",
+            "every request that a pod gets before its application listens",
+        ),
+        (
             has(Loss::FirstSecond) || has(Loss::FirstSecondWithoutProgram),
             "first second",
             "what is sent to the pod before its endpoint is gone, up to 1.2 s after the deletion",
@@ -213,4 +218,37 @@ pub(super) fn ignoring(before: &Life, after: &Life) -> Option<String> {
     Some(format!(
         "An application that ignores SIGTERM (process 1 without a handler does) serves on until SIGKILL, {when}."
     ))
+}
+
+/// The whole in a few sentences, for clients that open a connection for each request: most do in the end.
+pub(super) fn verdict(before: &Life, after: &Life) -> Option<String> {
+    let new_connections = |life: &Life| -> Option<(bool, bool)> {
+        let losses = || {
+            let stops = life.stops.iter();
+            stops.filter_map(|stop| Some((stop.how, stop.clients.first()?)))
+        };
+        let starting = losses().any(|(_, loss)| loss.until_replacement_listens);
+        let (_, usual) = losses().find(|(how, _)| *how == How::Delete)?;
+        Some((starting, usual.ending != Loss::Nothing))
+    };
+    let ((start, stop), (start_after, stop_after)) =
+        (new_connections(before)?, new_connections(after)?);
+    let at = |start: bool, stop: bool| match (start, stop) {
+        (true, true) => Some("when a pod starts and when one stops"),
+        (true, false) => Some("when a pod starts"),
+        (false, true) => Some("when a pod stops"),
+        (false, false) => None,
+    };
+    Some(match (at(start, stop), at(start_after, stop_after)) {
+        (None, _) => "Clients that open new connections lose nothing, as it is.".to_owned(),
+        (Some(was), None) => format!(
+            "As it is, clients can lose requests {was}. With the changes those that open new connections lose none."
+        ),
+        (Some(was), Some(is)) if was == is => {
+            format!("Clients can lose requests {was}, and nothing that is added changes that.")
+        }
+        (Some(was), Some(is)) => format!(
+            "As it is, clients can lose requests {was}. With the changes, still {is}: see LEFT ALONE."
+        ),
+    })
 }
