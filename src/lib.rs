@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! bytes → admission → policy → plan → patch → bytes
-//! manifests → workload → policy → plan → patch | timeline → report
+//! manifests → workload → policy → plan → patch | timeline → explain → report
 //! ```
 
 pub mod admission;
@@ -12,7 +12,9 @@ pub mod audit;
 pub mod certs;
 pub mod cli;
 pub mod config;
+pub mod explain;
 pub mod lifecycle;
 pub mod manifests;
+pub mod report;
 pub mod server;
 pub mod workload;
