@@ -50,14 +50,6 @@ struct Expression {
 }
 
 impl Around {
-    /// Starts with the Namespaces that are known already.
-    pub(super) fn new(namespaces: BTreeMap<String, Said>) -> Self {
-        Self {
-            namespaces,
-            ..Self::default()
-        }
-    }
-
     /// What a Namespace says.
     pub(super) fn said(&self, namespace: Option<&str>) -> Option<&Said> {
         self.namespaces.get(namespace?)

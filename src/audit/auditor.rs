@@ -1,13 +1,11 @@
 //! Going through the input: once for what surrounds workloads, once to judge them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::around::{Around, said};
 use super::report::{Accepted, Found, Lives, Looked, Place, Report, Unreadable};
-use crate::lifecycle::annotations::Said;
 use crate::lifecycle::audit::{self, Controller, Finding, Judgement, Rule, Subject};
 use crate::lifecycle::json::Object;
 use crate::lifecycle::patch;
@@ -24,8 +22,6 @@ use crate::workload::{Workload, workloads};
 pub struct Options {
     /// The configuration.
     pub policy: Policy,
-    /// The Namespaces that are known already.
-    pub namespaces: BTreeMap<String, Said>,
     /// The namespace of objects that name none.
     pub default_namespace: Option<String>,
     /// The rules to tell of; all where it is empty.
@@ -51,11 +47,10 @@ pub struct Part(Report);
 
 impl Auditor {
     /// An audit of nothing yet.
-    pub fn new(mut options: Options) -> Self {
-        let around = Around::new(std::mem::take(&mut options.namespaces));
+    pub fn new(options: Options) -> Self {
         Self {
             options,
-            around,
+            around: Around::default(),
             report: Report::default(),
         }
     }
@@ -107,6 +102,33 @@ impl Auditor {
                 }),
             }
         }
+        part
+    }
+
+    /// Judges the Namespaces of a file, and nothing else in it.
+    pub fn judge_namespaces(&self, source: &Source) -> Part {
+        let mut part = self.judge(source);
+        let report = &mut part.0;
+        let is_namespace = |looked: &Looked| looked.kind == "Namespace";
+        let workloads = &report.workloads;
+        report
+            .findings
+            .retain(|found| is_namespace(&workloads[found.workload]));
+        report.accepted.clear();
+        // Their places are counted anew where others stood between them.
+        let mut kept = 0;
+        let places: Vec<usize> = report
+            .workloads
+            .iter()
+            .map(|looked| {
+                kept += usize::from(is_namespace(looked));
+                kept.saturating_sub(1)
+            })
+            .collect();
+        for found in &mut report.findings {
+            found.workload = places[found.workload];
+        }
+        report.workloads.retain(is_namespace);
         part
     }
 

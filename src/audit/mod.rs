@@ -4,6 +4,7 @@
 mod around;
 mod auditor;
 mod report;
+mod threads;
 
 pub use auditor::{Auditor, Options, Part};
 pub use report::{Accepted, Counts, Found, Lives, Looked, Place, Report, Unreadable};
