@@ -2,16 +2,10 @@
 
 use std::io::Write as _;
 
-use json_patch::jsonptr::PointerBuf;
-use json_patch::{Patch, PatchOperation};
-
-use super::input::{Files, Input, Surroundings, place};
-use super::{Status, complain};
-use crate::lifecycle::patch;
-use crate::lifecycle::policy::Mode;
-use crate::lifecycle::text;
-use crate::manifests::{self, Document, Source};
-use crate::workload::{Workload, workloads};
+use super::Status;
+use super::input::{Files, Input, Surroundings};
+use super::rewrite::Rewriter;
+use crate::manifests;
 
 /// Print manifests with what their pods lack; change nothing else.
 ///
@@ -33,14 +27,19 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     let (input, sources) = Input::open(&arguments.files, &arguments.surroundings)?;
-    let mut injector = Injector { input };
+    let mut rewriter = Rewriter { input };
     let mut out = std::io::stdout().lock();
     let mut first = true;
     for source in sources {
-        let injected = injector.inject(&source);
         if arguments.in_place {
-            injector.write_back(&source, &injected)?;
-        } else if arguments.diff {
+            if source.name == "-" {
+                anyhow::bail!("standard input cannot be changed in place; leave --in-place out");
+            }
+            rewriter.rewrite_in_place(&source);
+            continue;
+        }
+        let injected = rewriter.rewrite(&source);
+        if arguments.diff {
             let (before, after) = (
                 String::from_utf8_lossy(&source.bytes),
                 String::from_utf8_lossy(&injected),
@@ -56,109 +55,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
         }
     }
     out.flush()?;
-    Ok(injector.input.status)
+    Ok(rewriter.input.status)
 }
 
 fn starts_document(text: &[u8]) -> bool {
     text.starts_with(b"---")
-}
-
-struct Injector {
-    input: Input,
-}
-
-impl Injector {
-    /// A file's new text. A document that cannot be changed is reported and comes out as it went in.
-    fn inject(&mut self, source: &Source) -> Vec<u8> {
-        let mut out = Vec::with_capacity(source.bytes.len());
-        for chunk in manifests::split(&source.bytes) {
-            let document = self.input.document(source, &chunk);
-            let edited = document.and_then(|document| self.edited(source, &document));
-            match edited {
-                Some(text) => out.extend_from_slice(text.as_bytes()),
-                None => out.extend_from_slice(&source.bytes[chunk.range]),
-            }
-        }
-        out
-    }
-
-    /// The document's new text, where it changes.
-    fn edited(&mut self, source: &Source, document: &Document<'_>) -> Option<String> {
-        let operations: Vec<PatchOperation> = workloads(document.value())
-            .iter()
-            .flat_map(|workload| self.operations(source, document, workload))
-            .collect();
-        if operations.is_empty() {
-            return None;
-        }
-        match manifests::edit(document, &Patch(operations)) {
-            Ok(text) => Some(text),
-            Err(error) => {
-                self.input.fail(&format!("{}: {error}", source.name));
-                None
-            }
-        }
-    }
-
-    /// What one workload needs, as operations on the whole document.
-    fn operations(
-        &mut self,
-        source: &Source,
-        document: &Document<'_>,
-        workload: &Workload,
-    ) -> Vec<PatchOperation> {
-        let place = || place(source, document, workload);
-        let planned = self
-            .input
-            .plan(source, document, workload, |_, _, pod, plan| {
-                for problem in &plan.problems {
-                    complain(&format!("{}: {}", place(), text::problem(problem)));
-                }
-                for skipped in plan.skips.iter().filter(|s| s.why.is_refusal()) {
-                    complain(&format!("{}: {}", place(), text::skipped(skipped)));
-                }
-                match plan.mode.value {
-                    Mode::Off => Vec::new(),
-                    Mode::Audit => {
-                        for change in &plan.changes {
-                            complain(&format!("{}: would add {}", place(), text::change(change)));
-                        }
-                        Vec::new()
-                    }
-                    // The diff is the record: `inject` writes none.
-                    Mode::Enforce => patch::patch(pod, &plan.changes, None).0,
-                }
-            });
-        planned
-            .into_iter()
-            .flatten()
-            .map(|operation| below(&workload.template, operation))
-            .collect()
-    }
-
-    fn write_back(&mut self, source: &Source, injected: &[u8]) -> anyhow::Result<()> {
-        if source.name == "-" {
-            anyhow::bail!("standard input cannot be changed in place; leave --in-place out");
-        }
-        if source.bytes != injected
-            && let Err(error) = std::fs::write(&source.name, injected)
-        {
-            self.input.fail(&format!("{}: {error}", source.name));
-        }
-        Ok(())
-    }
-}
-
-/// The same operation on an object that stands deeper in a document.
-fn below(pointer: &str, mut operation: PatchOperation) -> PatchOperation {
-    let deeper = |path: &PointerBuf| {
-        PointerBuf::parse(format!("{pointer}{path}")).unwrap_or_else(|_| path.clone())
-    };
-    match &mut operation {
-        PatchOperation::Add(add) => add.path = deeper(&add.path),
-        PatchOperation::Replace(replace) => replace.path = deeper(&replace.path),
-        // A plan makes no others.
-        _ => {}
-    }
-    operation
 }

@@ -285,6 +285,8 @@ struct KnownNamespace {
 pub(super) struct Input {
     pub(super) planner: Planner,
     pub(super) status: Status,
+    /// Whether somebody else tells what is wrong with the manifests.
+    is_silent: bool,
 }
 
 impl Input {
@@ -294,9 +296,26 @@ impl Input {
         files: &Files,
         surroundings: &Surroundings,
     ) -> anyhow::Result<(Self, Vec<Source>)> {
+        Self::read(files, surroundings, false)
+    }
+
+    /// The same for who tells what is wrong with the manifests in another way.
+    pub(super) fn open_silently(
+        files: &Files,
+        surroundings: &Surroundings,
+    ) -> anyhow::Result<(Self, Vec<Source>)> {
+        Self::read(files, surroundings, true)
+    }
+
+    fn read(
+        files: &Files,
+        surroundings: &Surroundings,
+        is_silent: bool,
+    ) -> anyhow::Result<(Self, Vec<Source>)> {
         let mut input = Self {
             planner: surroundings.planner()?,
             status: Status::Clean,
+            is_silent,
         };
         let mut sources = Vec::new();
         for source in files.sources() {
@@ -348,9 +367,16 @@ impl Input {
         }
     }
 
-    /// Says that something went wrong, and remembers it for the exit code.
+    /// Says something about the manifests.
+    pub(super) fn note(&self, message: &str) {
+        if !self.is_silent {
+            complain(message);
+        }
+    }
+
+    /// Says that something is wrong with the manifests, and remembers it for the exit code.
     pub(super) fn fail(&mut self, message: &str) {
-        complain(message);
+        self.note(message);
         self.status = Status::Error;
     }
 }

@@ -7,6 +7,7 @@ mod demo;
 mod explain;
 mod inject;
 mod input;
+mod rewrite;
 mod serve;
 
 use std::process::ExitCode;

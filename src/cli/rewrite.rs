@@ -1,0 +1,121 @@
+//! Manifests with what their pods lack: a file's old text in, its new text out. `inject` prints it or writes
+//! it back, and `audit --fix` writes it back.
+
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{Patch, PatchOperation};
+
+use super::input::{Input, place};
+use super::{Status, complain};
+use crate::lifecycle::patch;
+use crate::lifecycle::policy::Mode;
+use crate::lifecycle::text;
+use crate::manifests::{self, Document, Source};
+use crate::workload::{Workload, workloads};
+
+/// Rewrites one file after the other.
+pub(super) struct Rewriter {
+    pub(super) input: Input,
+}
+
+impl Rewriter {
+    /// A file's new text. A document that cannot be changed is reported and comes out as it went in.
+    pub(super) fn rewrite(&mut self, source: &Source) -> Vec<u8> {
+        let mut out = Vec::with_capacity(source.bytes.len());
+        for chunk in manifests::split(&source.bytes) {
+            let document = self.input.document(source, &chunk);
+            let edited = document.and_then(|document| self.edited(source, &document));
+            match edited {
+                Some(text) => out.extend_from_slice(text.as_bytes()),
+                None => out.extend_from_slice(&source.bytes[chunk.range]),
+            }
+        }
+        out
+    }
+
+    /// Rewrites a file where it stands; whether that changed it.
+    pub(super) fn rewrite_in_place(&mut self, source: &Source) -> bool {
+        let rewritten = self.rewrite(source);
+        if source.bytes == rewritten {
+            return false;
+        }
+        let written = std::fs::write(&source.name, rewritten);
+        if let Err(error) = &written {
+            self.fail(&format!("{}: {error}", source.name));
+        }
+        written.is_ok()
+    }
+
+    /// The document's new text, where it changes.
+    fn edited(&mut self, source: &Source, document: &Document<'_>) -> Option<String> {
+        let operations: Vec<PatchOperation> = workloads(document.value())
+            .iter()
+            .flat_map(|workload| self.operations(source, document, workload))
+            .collect();
+        if operations.is_empty() {
+            return None;
+        }
+        match manifests::edit(document, &Patch(operations)) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.fail(&format!("{}: {error}", source.name));
+                None
+            }
+        }
+    }
+
+    /// Says what could not be written, which nobody else knows.
+    fn fail(&mut self, message: &str) {
+        complain(message);
+        self.input.status = Status::Error;
+    }
+
+    /// What one workload needs, as operations on the whole document.
+    fn operations(
+        &mut self,
+        source: &Source,
+        document: &Document<'_>,
+        workload: &Workload,
+    ) -> Vec<PatchOperation> {
+        let place = || place(source, document, workload);
+        let mut notes = Vec::new();
+        let planned = self
+            .input
+            .plan(source, document, workload, |_, _, pod, plan| {
+                notes.extend(plan.problems.iter().map(text::problem));
+                let refusals = plan.skips.iter().filter(|s| s.why.is_refusal());
+                notes.extend(refusals.map(text::skipped));
+                match plan.mode.value {
+                    Mode::Off => Vec::new(),
+                    Mode::Audit => {
+                        let changes = plan.changes.iter().map(text::change);
+                        notes.extend(changes.map(|change| format!("would add {change}")));
+                        Vec::new()
+                    }
+                    // The diff is the record: `inject` writes none.
+                    Mode::Enforce => patch::patch(pod, &plan.changes, None).0,
+                }
+            });
+        for note in notes {
+            self.input.note(&format!("{}: {note}", place()));
+        }
+        planned
+            .into_iter()
+            .flatten()
+            .map(|operation| below(&workload.template, operation))
+            .collect()
+    }
+}
+
+/// The same operation on an object that stands deeper in a document.
+fn below(pointer: &str, mut operation: PatchOperation) -> PatchOperation {
+    let deeper = |path: &PointerBuf| {
+        PointerBuf::parse(format!("{pointer}{path}")).unwrap_or_else(|_| path.clone())
+    };
+    match &mut operation {
+        PatchOperation::Add(add) => add.path = deeper(&add.path),
+        PatchOperation::Replace(replace) => replace.path = deeper(&replace.path),
+        // A plan makes no others.
+        _ => {}
+    }
+    operation
+}
