@@ -154,6 +154,7 @@ impl Auditor {
             accepted,
             unreadable,
             files,
+            ..
         } = part.0;
         let moved = |mut found: Found| {
             found.workload += first;

@@ -3,8 +3,12 @@
 
 mod around;
 mod auditor;
+mod baseline;
+mod fingerprint;
 mod report;
 mod threads;
 
 pub use auditor::{Auditor, Options, Part};
+pub use baseline::{Baseline, BaselineError, Gone};
+pub use fingerprint::Fingerprint;
 pub use report::{Accepted, Counts, Found, Lives, Looked, Place, Report, Unreadable};

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::sync::Arc;
 
+use super::baseline::Gone;
+use super::fingerprint::Fingerprint;
 use crate::lifecycle::audit::{Finding, Severity};
 use crate::lifecycle::timeline::Life;
 
@@ -16,6 +18,10 @@ pub struct Report {
     pub findings: Vec<Found>,
     /// What was found and is accepted, in the order of the input.
     pub accepted: Vec<Accepted>,
+    /// What was found and is in the [baseline](super::Baseline), worst first.
+    pub known: Vec<Found>,
+    /// What is in the baseline and was not found.
+    pub gone: Vec<Gone>,
     /// What could not be read.
     pub unreadable: Vec<Unreadable>,
     /// How many files were read.
@@ -113,6 +119,8 @@ pub struct Counts {
     pub injected: usize,
     /// Findings that somebody accepts.
     pub accepted: usize,
+    /// Findings that are in the baseline.
+    pub known: usize,
     /// Documents, files and folders that could not be read.
     pub unreadable: usize,
 }
@@ -121,6 +129,11 @@ impl Looked {
     /// `deployment/shop`, as kubectl names it.
     pub fn title(&self) -> String {
         format!("{}/{}", self.kind.to_lowercase(), self.name)
+    }
+
+    /// Its kind, namespace and name.
+    pub(super) fn identity(&self) -> (&str, Option<&str>, &str) {
+        (&self.kind, self.namespace.as_deref(), &self.name)
     }
 }
 
@@ -148,8 +161,14 @@ impl Report {
             infos: of(Severity::Info),
             injected: self.findings.iter().filter(injected).count(),
             accepted: self.accepted.len(),
+            known: self.known.len(),
             unreadable: self.unreadable.len(),
         }
+    }
+
+    /// What makes a finding the same in another run.
+    pub fn fingerprint(&self, found: &Found) -> Fingerprint {
+        Fingerprint::new(&self.workloads[found.workload], found)
     }
 
     /// The worst severity found.

@@ -44,6 +44,11 @@ impl Files {
         text
     }
 
+    /// Whether standard input is among them.
+    pub(super) fn has_stdin(&self) -> bool {
+        self.filename.iter().any(|name| name == Path::new("-"))
+    }
+
     /// Reads one file after the other.
     pub(super) fn sources(&self) -> impl Iterator<Item = Result<Source, SourceError>> {
         Sources::new(self.filename.clone(), self.recursive, std::io::stdin())

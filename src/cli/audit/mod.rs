@@ -1,9 +1,11 @@
 //! `podgrace audit`: what would be injected, what contradicts itself, what loses requests.
 
+mod fix;
+mod known;
+mod outputs;
 mod progress;
 mod rules;
 
-use std::io::Write as _;
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -13,9 +15,12 @@ use clap::builder::TypedValueParser as _;
 use super::input::{Files, Surroundings};
 use super::{Status, complain};
 use crate::audit::{Auditor, Options, Report};
-use crate::lifecycle::audit::{Rule, Severity};
+use crate::lifecycle::audit::{RULES, Rule, Severity};
 use crate::manifests::{Source, SourceError};
-use crate::report::audit::{Next, json, table};
+use crate::report::audit::{Next, Paths, Run};
+use fix::fix;
+use known::Known;
+use outputs::Outputs;
 use progress::Progress;
 
 /// How many bytes of files are kept between the two looks at them; the rest are read again.
@@ -38,9 +43,8 @@ pub(super) struct Arguments {
     files: Files,
     #[command(flatten)]
     surroundings: Surroundings,
-    /// How to print the report.
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    output: Format,
+    #[command(flatten)]
+    outputs: Outputs,
     /// The mildest severity that makes the exit code 1.
     #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
     fail_on: FailOn,
@@ -50,6 +54,11 @@ pub(super) struct Arguments {
     /// Do not tell of this rule; can be given several times.
     #[arg(long, value_name = "RULE", value_delimiter = ',', value_parser = rule())]
     skip_rule: Vec<&'static Rule>,
+    #[command(flatten)]
+    known: Known,
+    /// First write into the files what podgrace adds, as podgrace inject --in-place does.
+    #[arg(long)]
+    fix: bool,
     /// Say nothing but the report: no progress, no complaints.
     #[arg(short, long)]
     quiet: bool,
@@ -58,14 +67,6 @@ pub(super) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Rules(rules::Arguments),
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    /// For people: by workload, worst first.
-    Table,
-    /// One JSON document.
-    Json,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -95,12 +96,50 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     if let Some(Command::Rules(arguments)) = &arguments.command {
         return rules::run(arguments);
     }
-    let report = report(arguments)?;
+    let baseline = arguments.known.read()?;
+    let fixed = match arguments.fix {
+        true => fix(&arguments.files, &arguments.surroundings, arguments.quiet)?,
+        false => Status::Clean,
+    };
+    let mut report = report(arguments)?;
     if !arguments.quiet {
         tell_unreadable(&report);
     }
-    print(arguments, &report)?;
-    Ok(status(&report, arguments.fail_on.severity()))
+    let run = Run {
+        rules: asked(arguments),
+        fail_on: arguments.fail_on.severity(),
+        paths: paths()?,
+    };
+    let quiet = arguments.quiet;
+    arguments
+        .known
+        .settle(baseline.as_ref(), &mut report, &run.rules, quiet)?;
+    let next = Next {
+        inject: format!("podgrace inject --diff{}", arguments.files.arguments()),
+    };
+    arguments.outputs.write(&report, &run, &next)?;
+    Ok(match fixed {
+        Status::Error => fixed,
+        _ => status(&report, run.fail_on),
+    })
+}
+
+/// The rules that are told of.
+fn asked(arguments: &Arguments) -> Vec<&'static Rule> {
+    let (only, not) = (&arguments.rule, &arguments.skip_rule);
+    let is_asked =
+        |rule: &&'static Rule| (only.is_empty() || only.contains(rule)) && !not.contains(rule);
+    RULES.into_iter().filter(is_asked).collect()
+}
+
+/// Where the files of a report are counted from: the root of the repository around the current folder.
+fn paths() -> anyhow::Result<Paths> {
+    let current = std::env::current_dir()?;
+    let root = current
+        .ancestors()
+        .find(|folder| folder.join(".git").exists());
+    let root = root.unwrap_or(&current).to_owned();
+    Ok(Paths::new(current, root))
 }
 
 /// The exit code, the same for every format.
@@ -112,24 +151,6 @@ fn status(report: &Report, fail_on: Severity) -> Status {
     } else {
         Status::Clean
     }
-}
-
-fn print(arguments: &Arguments, report: &Report) -> anyhow::Result<()> {
-    let mut out = anstream::stdout().lock();
-    match arguments.output {
-        Format::Table => {
-            let next = Next {
-                inject: format!("podgrace inject --diff{}", arguments.files.arguments()),
-            };
-            out.write_all(table(report, &next).as_bytes())?;
-        }
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &json(report))?;
-            out.write_all(b"\n")?;
-        }
-    }
-    out.flush()?;
-    Ok(())
 }
 
 fn tell_unreadable(report: &Report) {
@@ -160,7 +181,7 @@ fn report(arguments: &Arguments) -> anyhow::Result<Report> {
         policy: planner.policy,
         rules: arguments.rule.clone(),
         skipped_rules: arguments.skip_rule.clone(),
-        lives: false,
+        lives: arguments.outputs.show_lives(),
     });
     // What these say counts before what the input says.
     for source in arguments.surroundings.namespace_sources()? {

@@ -1,7 +1,95 @@
-//! An audit's report, printed.
+//! An audit's report, printed: one file for each format.
 
+mod github;
+mod html;
 mod json;
+mod junit;
+mod pages;
+mod paths;
+mod sarif;
 mod table;
+mod wide;
+mod xml;
+mod yaml;
 
+pub use github::github;
+pub use html::html;
 pub use json::{Json, json};
+pub use junit::junit;
+pub use pages::page;
+pub use paths::Paths;
+pub use sarif::{Sarif, sarif};
 pub use table::{Next, table};
+pub use wide::wide;
+pub use yaml::yaml;
+
+use crate::audit::{Counts, Found};
+use crate::lifecycle::audit::{Fix, Rule, Severity};
+
+/// How the report came to be, for formats that tell it.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The rules that were asked.
+    pub rules: Vec<&'static Rule>,
+    /// The mildest severity that counts as a failure.
+    pub fail_on: Severity,
+    /// Where files are counted from.
+    pub paths: Paths,
+}
+
+/// What to do about a finding, in one sentence.
+fn advice(fix: &Fix) -> String {
+    match (fix.is_injected(), &fix.annotation) {
+        (true, _) => format!("Podgrace adds {}", fix.what),
+        (false, Some(annotation)) => format!("{} — or annotate: {annotation}", fix.what),
+        (false, None) => fix.what.clone(),
+    }
+}
+
+/// A finding's sentence and what to do, for formats that have one text for both.
+fn sentences(found: &Found) -> String {
+    let finding = &found.finding;
+    match &finding.fix {
+        Some(fix) => format!("{}. Fix: {}.", finding.message, advice(fix)),
+        None => format!("{}.", finding.message),
+    }
+}
+
+/// Everything in one line.
+fn summary(counts: &Counts) -> String {
+    let looked = format!(
+        "{} in {}",
+        number(counts.workloads, "workload"),
+        number(counts.files, "file")
+    );
+    let severities = [
+        (counts.errors, "error"),
+        (counts.warnings, "warning"),
+        (counts.infos, "note"),
+    ];
+    let found: Vec<String> = severities
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| number(count, word))
+        .collect();
+    let mut line = match (found.as_slice(), counts.workloads) {
+        ([], 0) => format!("no workload in {}", number(counts.files, "file")),
+        ([], _) => format!("nothing found in {looked}"),
+        _ => format!("{} in {} of {looked}", found.join(", "), counts.affected),
+    };
+    for (count, what) in [
+        (counts.known, "in the baseline"),
+        (counts.accepted, "accepted"),
+        (counts.unreadable, "not readable"),
+    ] {
+        if count > 0 {
+            line += &format!("; {count} {what}");
+        }
+    }
+    line
+}
+
+fn number(count: usize, word: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
+}

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
+use super::super::page::clean;
+use super::{advice, summary};
 use crate::audit::{Found, Looked, Report};
 use crate::lifecycle::audit::Severity;
 
@@ -34,7 +36,7 @@ pub fn table(report: &Report, next: &Next) -> String {
     if !report.accepted.is_empty() {
         out.push('\n');
     }
-    out.push_str(&summary(report));
+    out.push_str(&summary(&report.counts()));
     out.push('\n');
     if let Some(line) = command(report, next) {
         let _ = writeln!(out, "{line}");
@@ -51,8 +53,8 @@ fn workload(out: &mut String, looked: &Looked, findings: &[&Found]) {
     let _ = writeln!(
         out,
         "{bold}{}{bold:#}{namespace}  {}",
-        looked.title(),
-        looked.place
+        clean(&looked.title()),
+        clean(&looked.place.to_string())
     );
     let mut last_fix = None;
     for found in findings {
@@ -71,11 +73,7 @@ fn workload(out: &mut String, looked: &Looked, findings: &[&Found]) {
         );
         wrap(out, &finding.message);
         let Some(fix) = &finding.fix else { continue };
-        let what = match (fix.is_injected(), &fix.annotation) {
-            (true, _) => format!("podgrace adds {}", fix.what),
-            (false, Some(annotation)) => format!("{} — or annotate: {annotation}", fix.what),
-            (false, None) => fix.what.clone(),
-        };
+        let what = advice(fix);
         // Two findings of one field have one end.
         if last_fix.as_ref() != Some(&what) {
             wrap(out, &format!("→ {what}"));
@@ -107,48 +105,13 @@ fn wrap(out: &mut String, sentence: &str) {
     out.push('\n');
 }
 
-fn style(severity: Severity) -> Style {
+pub(super) fn style(severity: Severity) -> Style {
     let color = match severity {
         Severity::Error => AnsiColor::Red,
         Severity::Warning => AnsiColor::Yellow,
         Severity::Info => AnsiColor::Cyan,
     };
     Style::new().fg_color(Some(color.into())).bold()
-}
-
-/// Everything in one line.
-fn summary(report: &Report) -> String {
-    let counts = report.counts();
-    let looked = format!(
-        "{} in {}",
-        number(counts.workloads, "workload"),
-        number(counts.files, "file")
-    );
-    let mut line = if report.findings.is_empty() {
-        match counts.workloads {
-            0 => format!("no workload in {}", number(counts.files, "file")),
-            _ => format!("nothing found in {looked}"),
-        }
-    } else {
-        let severities = [
-            (counts.errors, "error"),
-            (counts.warnings, "warning"),
-            (counts.infos, "note"),
-        ];
-        let found: Vec<String> = severities
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| number(count, word))
-            .collect();
-        format!("{} in {} of {looked}", found.join(", "), counts.affected)
-    };
-    if counts.accepted > 0 {
-        let _ = write!(line, "; {} accepted", counts.accepted);
-    }
-    if counts.unreadable > 0 {
-        let _ = write!(line, "; {} not readable", counts.unreadable);
-    }
-    line
 }
 
 /// The command to run next.
@@ -166,9 +129,4 @@ fn command(report: &Report, next: &Next) -> Option<String> {
         "what happens and what to do: podgrace audit rules {}",
         first.finding.rule.name
     ))
-}
-
-fn number(count: usize, word: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {word}{plural}")
 }
