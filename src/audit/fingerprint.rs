@@ -114,6 +114,6 @@ mod tests {
             rule: "pre-stop-missing".to_owned(),
             field: "lifecycle.preStop".to_owned(),
         };
-        assert_eq!(format!("{:016x}", fingerprint.hash()), "0");
+        assert_eq!(format!("{:016x}", fingerprint.hash()), "0bf24b0697efcee6");
     }
 }

@@ -34,7 +34,7 @@ pub fn html(report: &Report, run: &Run, out: &mut dyn Write) -> io::Result<()> {
     head(out, &counts)?;
     totals(out, &counts)?;
     unreadable(out, report, run)?;
-    first(out, &shown)?;
+    first(out, report, &shown)?;
     rules(out, report)?;
     workloads(out, &shown, run, &counts)?;
     write!(
@@ -89,18 +89,30 @@ fn totals(out: &mut dyn Write, counts: &Counts) -> io::Result<()> {
     out.write_all(b"<section aria-labelledby=\"totals\">\n<h2 id=\"totals\">Totals</h2>\n<dl class=\"totals\">\n")?;
     let affected = format!("of {} have a finding", number(counts.workloads, "workload"));
     for (class, value, what) in [
-        ("error", counts.errors, "errors: it does not work as written"),
+        (
+            "error",
+            counts.errors,
+            "errors: it does not work as written",
+        ),
         ("warning", counts.warnings, "warnings: requests are lost"),
-        ("info", counts.infos, "notes"),
+        ("info", counts.infos, "notes: good to know"),
         ("", counts.affected, affected.as_str()),
-        ("", counts.injected, "findings that Podgrace mends by itself"),
+        (
+            "",
+            counts.injected,
+            "findings that Podgrace mends by itself",
+        ),
         ("", counts.known, "findings in the baseline"),
         ("", counts.accepted, "findings that somebody accepts"),
         ("", counts.unreadable, "documents that could not be read"),
     ] {
-        let is_always_there = matches!(class, "error" | "warning" | "info") || value == counts.affected;
+        let is_always_there =
+            matches!(class, "error" | "warning" | "info") || value == counts.affected;
         if value > 0 || is_always_there {
-            writeln!(out, "<div class=\"{class}\"><dt>{what}</dt><dd>{value}</dd></div>")?;
+            writeln!(
+                out,
+                "<div class=\"{class}\"><dt>{what}</dt><dd>{value}</dd></div>"
+            )?;
         }
     }
     out.write_all(b"</dl>\n</section>\n")
@@ -124,17 +136,21 @@ fn unreadable(out: &mut dyn Write, report: &Report, run: &Run) -> io::Result<()>
     out.write_all(b"</ul>\n</section>\n")
 }
 
-/// The findings to look at first: the worst of the worst workloads, each rule once.
-fn first(out: &mut dyn Write, shown: &[Shown<'_>]) -> io::Result<()> {
+/// The findings to look at first: the worst ones, of each rule one.
+fn first(out: &mut dyn Write, report: &Report, shown: &[Shown<'_>]) -> io::Result<()> {
     let mut rules: Vec<&Rule> = Vec::new();
     let mut chosen: Vec<(&Shown<'_>, usize, &Found)> = Vec::new();
-    for one in shown {
-        for (index, found) in one.findings.iter().enumerate() {
-            if chosen.len() < FIRST && !rules.contains(&found.finding.rule) {
-                rules.push(found.finding.rule);
-                chosen.push((one, index, found));
-            }
+    for found in &report.findings {
+        if chosen.len() == FIRST || rules.contains(&found.finding.rule) {
+            continue;
         }
+        let place = shown.iter().find_map(|one| {
+            let mut all = one.findings.iter();
+            let index = all.position(|other| std::ptr::eq(*other, found))?;
+            Some((one, index, found))
+        });
+        rules.push(found.finding.rule);
+        chosen.extend(place);
     }
     if chosen.is_empty() {
         return Ok(());
@@ -224,7 +240,9 @@ fn workloads(
     for one in shown {
         one.write(out, run)?;
     }
-    out.write_all(b"</div>\n<p id=\"nothing\" hidden>No workload is left by these filters.</p>\n</section>\n")
+    out.write_all(
+        b"</div>\n<p id=\"nothing\" hidden>No workload is left by these filters.</p>\n</section>\n",
+    )
 }
 
 /// The form, which only a script can answer and so only a script shows.
@@ -242,7 +260,11 @@ fn filters(out: &mut dyn Write, shown: &[Shown<'_>], counts: &Counts) -> io::Res
           <label>Namespace <select id=\"namespace\"><option value=\"\">all</option>",
     )?;
     for namespace in namespaces {
-        let text = if namespace == "-" { "not said" } else { namespace };
+        let text = if namespace == "-" {
+            "not said"
+        } else {
+            namespace
+        };
         let (value, text) = (Escaped(namespace), Escaped(text));
         write!(out, "<option value=\"{value}\">{text}</option>")?;
     }
@@ -263,7 +285,7 @@ fn filters(out: &mut dyn Write, shown: &[Shown<'_>], counts: &Counts) -> io::Res
     writeln!(
         out,
         "<label><input type=\"checkbox\" name=\"severity\" value=\"none\" checked> no finding</label></fieldset>\n\
-         <p><output id=\"count\" aria-live=\"polite\">{}</output> <button type=\"reset\">All</button></p>\n</form>",
+         <p><output id=\"count\" aria-live=\"polite\">{}</output> <button type=\"reset\">Show all</button></p>\n</form>",
         number(counts.workloads, "workload")
     )
 }

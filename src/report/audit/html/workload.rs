@@ -6,7 +6,7 @@ use std::io;
 use super::super::super::scale::Scale;
 use super::super::super::{timeline, words};
 use super::super::xml::Escaped;
-use super::super::{Run, advice};
+use super::super::{Run, advice, number};
 use crate::audit::{Accepted, Found, Lives, Looked};
 use crate::lifecycle::audit::Severity;
 use crate::lifecycle::timeline::{Ending, Life, PreStop, Start, Stop};
@@ -60,7 +60,8 @@ impl Shown<'_> {
         let mut badges = String::new();
         for (word, count) in &severities {
             // Writing to a string does not fail.
-            let _ = write!(badges, " <b class=\"{word}\">{count} {word}</b>");
+            let told = number(*count, if *word == "info" { "note" } else { word });
+            let _ = write!(badges, " <b class=\"{word}\">{told}</b>");
         }
         if severities.is_empty() {
             badges.push_str(" <b class=\"none\">no finding</b>");
@@ -116,7 +117,12 @@ impl Shown<'_> {
     fn finding(&self, out: &mut String, run: &Run, index: usize, found: &Found) {
         let finding = &found.finding;
         let (word, rule) = (finding.severity.word(), finding.rule.name);
-        let place = place(run, &found.place.file, found.place.line, Some(found.place.column));
+        let place = place(
+            run,
+            &found.place.file,
+            found.place.line,
+            Some(found.place.column),
+        );
         let id = self.finding_id(index);
         let _ = write!(
             out,
@@ -126,7 +132,11 @@ impl Shown<'_> {
             Escaped(&finding.message)
         );
         if let Some(fix) = &finding.fix {
-            let _ = write!(out, "<p class=\"fix\"><b>Fix</b> {}.</p>", Escaped(&advice(fix)));
+            let _ = write!(
+                out,
+                "<p class=\"fix\"><b>Fix</b> {}.</p>",
+                Escaped(&advice(fix))
+            );
             if let Some(yaml) = &fix.yaml {
                 let yaml = Escaped(yaml.trim_end());
                 let _ = write!(out, "<pre tabindex=\"0\">{yaml}</pre>");
@@ -225,11 +235,17 @@ fn bar(out: &mut String, scale: Scale, ending: &Ending) {
         path("hook", &format!("M0 2h{hook:.0}v16H0z"));
     }
     if latest > earliest {
-        path("maybe", &format!("M{earliest:.0} 2H{latest:.0}v16H{earliest:.0}z"));
+        path(
+            "maybe",
+            &format!("M{earliest:.0} 2H{latest:.0}v16H{earliest:.0}z"),
+        );
     }
     path("work", &format!("M{latest:.0} 7H{kill:.0}v6H{latest:.0}z"));
     if ending.sigterm == ending.sigterm_at_latest {
-        path("term", &format!("M{earliest:.0}-2v24M{earliest:.0}-2l7 3.5l-7 3.5z"));
+        path(
+            "term",
+            &format!("M{earliest:.0}-2v24M{earliest:.0}-2l7 3.5l-7 3.5z"),
+        );
     }
     path("kill", &format!("M{0:.0} 4l12 12m0-12l-12 12", kill - 6.0));
     out.push_str("</svg>");
