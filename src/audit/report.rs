@@ -173,8 +173,14 @@ impl Report {
         // By what is lost altogether, error before warning before info.
         all.sort_by_cached_key(|(_, findings)| {
             Severity::WORST_FIRST.map(|severity| {
-                let of_this = findings.iter().filter(|f| f.finding.severity == severity);
-                Reverse(of_this.map(|f| u64::from(f.finding.rule.harm)).sum::<u64>())
+                // The same in several containers is lost once.
+                let mut rules: Vec<_> = findings
+                    .iter()
+                    .filter(|found| found.finding.severity == severity)
+                    .map(|found| found.finding.rule)
+                    .collect();
+                rules.dedup();
+                Reverse(rules.iter().map(|rule| u64::from(rule.harm)).sum::<u64>())
             })
         });
         all
@@ -184,7 +190,9 @@ impl Report {
     pub(super) fn sort(&mut self) {
         self.findings.sort_by_key(|found| {
             let finding = &found.finding;
-            (Reverse(finding.severity), Reverse(finding.rule.harm))
+            // By name too, so that those of one rule stand together.
+            let rule = (Reverse(finding.rule.harm), finding.rule.name);
+            (Reverse(finding.severity), rule)
         });
     }
 }

@@ -142,12 +142,20 @@ impl<'s> Subject<'s> {
         self.controller.selected == Selected::ByNone && !self.controller.is_on_host
     }
 
-    /// What ends pods one after the other, as the beginning of a sentence.
-    pub(super) fn replacement(&self) -> &'static str {
+    /// When a new pod comes in the place of an old one, as the beginning of a sentence.
+    pub(super) fn at_a_rollout(&self) -> &'static str {
         if self.controller.rolls_out() {
-            "a rollout"
+            "at a rollout"
         } else {
-            "a new pod"
+            "when a new pod starts"
+        }
+    }
+
+    /// Who sends requests, before the verb; the verb is for many where nobody is known by name.
+    pub(super) fn requests_come(&self) -> String {
+        match &self.controller.selected {
+            Selected::By(service) => format!("Service {service} sends requests"),
+            Selected::Unknown | Selected::ByNone => "requests are sent".to_owned(),
         }
     }
 

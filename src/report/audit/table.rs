@@ -54,16 +54,22 @@ fn workload(out: &mut String, looked: &Looked, findings: &[&Found]) {
         looked.title(),
         looked.place
     );
+    let mut told: Option<&Found> = None;
     let mut last_fix = None;
     for found in findings {
         let finding = &found.finding;
+        if let (Some(before), Some(container)) = (told, &finding.container)
+            && is_the_same(before, found)
+        {
+            wrap(
+                out,
+                &format!("the same for {container}{}", place(looked, found)),
+            );
+            continue;
+        }
+        told = Some(found);
         let style = style(finding.severity);
-        let place = match (found.place.line, found.place.file == looked.place.file) {
-            (0, _) => String::new(),
-            (line, true) => format!("  line {line}"),
-            (_, false) => format!("  {}", found.place),
-        };
-        let word = finding.severity.word();
+        let (word, place) = (finding.severity.word(), place(looked, found));
         let _ = writeln!(
             out,
             "  {style}{word:<7}{style:#}  {}{place}",
@@ -83,6 +89,25 @@ fn workload(out: &mut String, looked: &Looked, findings: &[&Found]) {
         last_fix = Some(what);
     }
     out.push('\n');
+}
+
+/// Where a finding is, below the line of its workload.
+fn place(looked: &Looked, found: &Found) -> String {
+    match (found.place.line, found.place.file == looked.place.file) {
+        (0, _) => String::new(),
+        (line, true) => format!("  line {line}"),
+        (_, false) => format!("  {}", found.place),
+    }
+}
+
+/// Whether two findings differ only in the container that they are about.
+fn is_the_same(before: &Found, found: &Found) -> bool {
+    let (a, b) = (&before.finding, &found.finding);
+    let (Some(container), Some(other)) = (&a.container, &b.container) else {
+        return false;
+    };
+    // A short name can be part of a word; then both are told.
+    (a.rule, a.severity) == (b.rule, b.severity) && a.message.replace(container, other) == b.message
 }
 
 /// Breaks a sentence into lines below the name of its rule.
