@@ -46,6 +46,8 @@ pub struct Looked {
     pub place: Place,
     /// `enforce`, `audit` or `off`.
     pub mode: &'static str,
+    /// Whether it is left alone as a whole.
+    pub is_left_alone: bool,
     /// What the webhook and `inject` would add, in words.
     pub changes: Vec<String>,
     /// What they would leave alone, and why, in words.
@@ -96,11 +98,14 @@ pub struct Unreadable {
 
 /// How much there is of everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// Files read.
     pub files: usize,
     /// Workloads looked at.
     pub workloads: usize,
+    /// Workloads that somebody wants left alone: by their mode, namespace or priority class.
+    pub left_alone: usize,
     /// Workloads of them with a finding.
     pub affected: usize,
     /// Findings of severity error.
@@ -142,6 +147,7 @@ impl Report {
         Counts {
             files: self.files,
             workloads: (0..self.workloads.len()).filter(is_workload).count(),
+            left_alone: self.workloads.iter().filter(|w| w.is_left_alone).count(),
             affected: affected.iter().filter(|index| is_workload(index)).count(),
             errors: of(Severity::Error),
             warnings: of(Severity::Warning),
@@ -192,7 +198,8 @@ impl Report {
             let finding = &found.finding;
             // By name too, so that those of one rule stand together.
             let rule = (Reverse(finding.rule.harm), finding.rule.name);
-            (Reverse(finding.severity), rule)
+            let place = (found.workload, found.place.line, found.place.column);
+            (Reverse(finding.severity), rule, place)
         });
     }
 }

@@ -123,7 +123,7 @@ mod tests {
         let early = Case::container(LIVENESS);
         assert_eq!(
             early.message(&RULE),
-            "at a rollout requests are sent to shop before it listens, and a start longer than 35s is killed"
+            "at a rollout, requests are sent to shop before it listens, and a start longer than 35s is killed"
         );
     }
 

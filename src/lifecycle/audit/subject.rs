@@ -12,6 +12,7 @@ use super::super::resolve::Origin;
 use super::super::seconds;
 use super::super::settings::Setting;
 use super::super::skip::{Part, Skip};
+use super::super::text;
 use super::controller::{Controller, Selected};
 use super::finding::{Finding, Fix};
 use super::rule::{Rule, Severity};
@@ -76,7 +77,7 @@ impl<'s> Subject<'s> {
     }
 
     /// Whether somebody wants nothing to do with this pod.
-    pub(super) fn is_left_alone(&self) -> bool {
+    pub fn is_left_alone(&self) -> bool {
         self.plan.skips.iter().any(|skipped| {
             skipped.container.is_none()
                 && skipped.part == Part::Everything
@@ -145,9 +146,9 @@ impl<'s> Subject<'s> {
     /// When a new pod comes in the place of an old one, as the beginning of a sentence.
     pub(super) fn at_a_rollout(&self) -> &'static str {
         if self.controller.rolls_out() {
-            "at a rollout"
+            "at a rollout,"
         } else {
-            "when a new pod starts"
+            "when a new pod starts,"
         }
     }
 
@@ -276,6 +277,14 @@ impl<'s> Subject<'s> {
             1 => format!("podgrace.io/{name}"),
             _ => format!("{name}.podgrace.io/{container}"),
         }
+    }
+}
+
+/// Who states something, with an article.
+pub(super) fn stated_by(origin: &Origin) -> String {
+    match &origin.profile {
+        Some(_) => format!("stated by {}", text::origin(origin)),
+        None => format!("stated by the {}", text::origin(origin)),
     }
 }
 

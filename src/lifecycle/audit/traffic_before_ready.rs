@@ -109,7 +109,7 @@ mod tests {
         let found = &Case::container(PORT).found(&RULE)[0];
         assert_eq!(
             found.message,
-            "at a rollout requests are sent to shop before it listens: nothing says when it is ready"
+            "at a rollout, requests are sent to shop before it listens: nothing says when it is ready"
         );
         assert_eq!(
             found.pointer,
@@ -153,7 +153,7 @@ mod tests {
         assert!(
             called
                 .message(&RULE)
-                .starts_with("at a rollout Service shop sends requests to shop")
+                .starts_with("at a rollout, Service shop sends requests to shop")
         );
     }
 

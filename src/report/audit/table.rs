@@ -106,8 +106,17 @@ fn is_the_same(before: &Found, found: &Found) -> bool {
     let (Some(container), Some(other)) = (&a.container, &b.container) else {
         return false;
     };
-    // A short name can be part of a word; then both are told.
-    (a.rule, a.severity) == (b.rule, b.severity) && a.message.replace(container, other) == b.message
+    let plain = |word: &str| word.trim_end_matches([':', ',', ';']).len();
+    let mut words = (a.message.split(' '), b.message.split(' '));
+    (a.rule, a.severity) == (b.rule, b.severity)
+        && loop {
+            match (words.0.next(), words.1.next()) {
+                (None, None) => break true,
+                (Some(a), Some(b)) if a == b => {}
+                (Some(a), Some(b)) if a[..plain(a)] == **container && b[..plain(b)] == **other => {}
+                _ => break false,
+            }
+        }
 }
 
 /// Breaks a sentence into lines below the name of its rule.
@@ -167,6 +176,9 @@ fn summary(report: &Report) -> String {
             .collect();
         format!("{} in {} of {looked}", found.join(", "), counts.affected)
     };
+    if counts.left_alone > 0 {
+        let _ = write!(line, "; {} left alone", counts.left_alone);
+    }
     if counts.accepted > 0 {
         let _ = write!(line, "; {} accepted", counts.accepted);
     }
