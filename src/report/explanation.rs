@@ -196,7 +196,7 @@ fn starts(page: &mut Page, before: &Life, after: &Life) {
     for (old, new) in before.starts.iter().zip(&after.starts) {
         let mut name = new.container.clone();
         if new.before_main {
-            name += " (native sidecar: the main containers wait for it)";
+            name += " (native sidecar: the others wait for it)";
         }
         page.styled(2, HEADING, &name);
         let mut tell = |label, style, start: &Start| {
@@ -218,7 +218,7 @@ fn caveats(page: &mut Page, explanation: &Explanation) {
     if explanation.caveats.is_empty() {
         return;
     }
-    page.heading("WHAT STAYS YOURS");
+    page.heading("WHAT PODGRACE CANNOT HELP");
     for caveat in &explanation.caveats {
         let name = caveat
             .container
