@@ -66,7 +66,7 @@ impl Webhook {
         metrics: Arc<Metrics>,
         limits: RequestLimits,
     ) -> Self {
-        let room = Semaphore::new(limits.in_flight);
+        let room = Semaphore::new(limits.in_flight.min(Semaphore::MAX_PERMITS));
         Self {
             policy,
             namespaces,
@@ -94,7 +94,8 @@ impl Webhook {
 
     async fn answer(&self, uri: &Uri, body: Body) -> Response {
         let started = Instant::now();
-        let deadline = deadline(uri).map(|budget| started + budget);
+        // A deadline beyond the clock's end is none.
+        let deadline = deadline(uri).and_then(|budget| started.checked_add(budget));
         self.metrics.in_flight.inc();
         let _in_flight = InFlight(&self.metrics);
         let room = self.room.try_acquire().ok();

@@ -178,6 +178,40 @@ async fn after_the_drain_idle_connections_end_and_what_has_begun_is_finished() {
 }
 
 #[tokio::test]
+async fn a_connection_that_came_while_draining_may_send_its_request_after_it() {
+    // Should a machine be too slow to connect within one drain, the next is longer.
+    for drain in [200, 2_000, 20_000].map(Duration::from_millis) {
+        let mut running = start(|options, _| {
+            options.drain = drain;
+            options.finish = LONG;
+        })
+        .await;
+        running.begin_shutdown();
+        eventually("not ready", || async {
+            running.ops("/readyz").await.status == 503
+        })
+        .await;
+        let Ok(mut late) = Client::connect(running.webhook, &running.trusting).await else {
+            continue;
+        };
+        eventually("a closed listener", || async {
+            TcpStream::connect(running.webhook).await.is_err()
+        })
+        .await;
+        let answer = late.post("/mutate", &review("u")).await.expect("answered");
+        answer.allows("u");
+        assert!(answer.closes());
+        assert_eq!(
+            running.stopped.await.expect("no panic"),
+            Stopped::Drained,
+            "nothing is left"
+        );
+        return;
+    }
+    panic!("never connected within the drain");
+}
+
+#[tokio::test]
 async fn what_never_finishes_is_cut() {
     let (lookup, mut asks, _leave) = held();
     let mut running = start(|options, engine| {
