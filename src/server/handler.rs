@@ -205,12 +205,12 @@ impl Webhook {
 /// can be read can be answered whatever it is called.
 async fn mutate(State(webhook): State<Arc<Webhook>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let refused = webhook.answer(&head.uri, body).await;
-    if refused.status() == StatusCode::REQUEST_TIMEOUT {
+    let response = webhook.answer(&head.uri, body).await;
+    if response.status() == StatusCode::REQUEST_TIMEOUT {
         // The rest of the body may still come; it must not be taken for the next request.
-        return ([(header::CONNECTION, "close")], refused).into_response();
+        return ([(header::CONNECTION, "close")], response).into_response();
     }
-    refused
+    response
 }
 
 /// The time that `?timeout=10s` leaves for answering. API servers always send it; what cannot be
