@@ -35,7 +35,7 @@ mod reload;
 mod tls;
 
 pub use client_auth::{ClientAuth, ClientCaError};
-pub use drain::{Phase, signals};
+pub use drain::signals;
 pub use handler::{NamespaceLookup, PendingNamespace, RequestLimits};
 pub use listener::ConnectionLimits;
 pub use metrics::{CONTENT_TYPE, Metrics, Words};
@@ -45,7 +45,7 @@ pub use tls::{CertificateSource, Identity, PairError};
 
 use crate::lifecycle::policy::Policy;
 use client_auth::ClientCa;
-use drain::Drain;
+use drain::{Drain, Phase};
 use files::Watch;
 use handler::Webhook;
 use listener::Listener;
