@@ -408,10 +408,14 @@ impl Draft {
                     .map(|problem| format!("podgrace: {}", text::problem(problem))),
             );
             let refusals = plan.skips.iter().filter(|skipped| skipped.why.is_refusal());
-            warnings.extend(refusals.map(|skipped| format!("podgrace: {}", text::skipped(skipped))));
+            warnings
+                .extend(refusals.map(|skipped| format!("podgrace: {}", text::skipped(skipped))));
         }
         if plan.mode.value == Mode::Audit {
-            warnings.extend(said.iter().map(|change| format!("podgrace would add {change}")));
+            warnings.extend(
+                said.iter()
+                    .map(|change| format!("podgrace would add {change}")),
+            );
         }
         let skips: Vec<&'static str> = plan.skips.iter().map(|s| s.why.code()).collect();
         let said = said.join("; ");

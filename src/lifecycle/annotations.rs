@@ -121,7 +121,12 @@ impl Said {
             return;
         }
         if key == MODE_LABEL {
-            return self.problem(level, key, None, "is an annotation: the mode is a label".into());
+            return self.problem(
+                level,
+                key,
+                None,
+                "is an annotation: the mode is a label".into(),
+            );
         }
         let Some((prefix, name)) = key.split_once('/') else {
             return;

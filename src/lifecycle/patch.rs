@@ -58,10 +58,7 @@ pub fn patch(pod: &Pod<'_>, changes: &[Change], record: Option<&str>) -> Patch {
                 );
             }
             Change::GracePeriod { after, .. } => {
-                let present = !matches!(
-                    pod.spec.termination_grace_period_seconds,
-                    Field::Absent
-                );
+                let present = !matches!(pod.spec.termination_grace_period_seconds, Field::Absent);
                 let path = path(["spec", "terminationGracePeriodSeconds"]);
                 operations.set(present, path, (*after).into());
             }
@@ -99,7 +96,10 @@ pub fn check(pod: &Pod<'_>, patch: &Patch) -> Result<(), Refused> {
     for list in ["containers", "initContainers"] {
         for container in spine["spec"][list].as_array().into_iter().flatten() {
             for field in ["startupProbe", "lifecycle"] {
-                if !matches!(container.get(field), None | Some(Value::Null | Value::Object(_))) {
+                if !matches!(
+                    container.get(field),
+                    None | Some(Value::Null | Value::Object(_))
+                ) {
                     return Err(Refused::Rejected("a field is not an object"));
                 }
             }
@@ -181,7 +181,11 @@ impl At {
             Place::NativeSidecar(index) => ("initContainers", index),
         };
         let start = [Token::new("spec"), Token::new(list), Token::from(index)];
-        PointerBuf::from_tokens(start.into_iter().chain(field.iter().map(|f| Token::new(*f))))
+        PointerBuf::from_tokens(
+            start
+                .into_iter()
+                .chain(field.iter().map(|f| Token::new(*f))),
+        )
     }
 }
 
@@ -230,14 +234,22 @@ fn spine(pod: &Pod<'_>) -> Value {
 
 fn container_spine(container: &Container<'_>) -> Value {
     let mut fields = Map::new();
-    field(&mut fields, "startupProbe", &container.startup_probe, |_| {
-        json!({})
-    });
-    field(&mut fields, "lifecycle", &container.lifecycle, |lifecycle| {
-        let mut hooks = Map::new();
-        field(&mut hooks, "preStop", &lifecycle.pre_stop, |_| json!({}));
-        hooks.into()
-    });
+    field(
+        &mut fields,
+        "startupProbe",
+        &container.startup_probe,
+        |_| json!({}),
+    );
+    field(
+        &mut fields,
+        "lifecycle",
+        &container.lifecycle,
+        |lifecycle| {
+            let mut hooks = Map::new();
+            field(&mut hooks, "preStop", &lifecycle.pre_stop, |_| json!({}));
+            hooks.into()
+        },
+    );
     field(&mut fields, "env", &container.env, |list| {
         vec![Value::Null; list.len()].into()
     });

@@ -259,12 +259,7 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(
-        pod: &'a Pod<'a>,
-        context: &'a Context<'a>,
-        said: &'a Said,
-        plan: &'a mut Plan,
-    ) -> Self {
+    fn new(pod: &'a Pod<'a>, context: &'a Context<'a>, said: &'a Said, plan: &'a mut Plan) -> Self {
         Self {
             pod,
             context,
@@ -432,11 +427,7 @@ impl Plan {
                 action: policy.sleep_action,
                 origin: considered.settings.pre_stop_sleep.origin.clone(),
             }),
-            Err(why) => self.skip(
-                Some(&considered.container.name),
-                Part::PreStop,
-                why.clone(),
-            ),
+            Err(why) => self.skip(Some(&considered.container.name), Part::PreStop, why.clone()),
         }
     }
 
@@ -493,19 +484,16 @@ impl Considered<'_> {
 }
 
 /// Completes each warning about an unreadable value with what counts instead.
-fn explain_instead(
-    problems: &mut [Problem],
-    all: &[Considered<'_>],
-    grace: &Chosen<GracePeriod>,
-) {
+fn explain_instead(problems: &mut [Problem], all: &[Considered<'_>], grace: &Chosen<GracePeriod>) {
     for problem in problems {
         let Some((setting, container)) = &problem.setting else {
             continue;
         };
-        let considered = all
-            .iter()
-            .filter(|c| c.unless_named.is_none())
-            .find(|c| container.as_ref().is_none_or(|name| **name == *c.container.name));
+        let considered = all.iter().filter(|c| c.unless_named.is_none()).find(|c| {
+            container
+                .as_ref()
+                .is_none_or(|name| **name == *c.container.name)
+        });
         problem.instead = match (setting, considered) {
             (Setting::GracePeriod, _) => Some(text::grace_setting(grace)),
             (_, Some(c)) => text::setting(*setting, &c.settings),

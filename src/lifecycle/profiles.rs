@@ -36,11 +36,17 @@ static BUILT_IN: LazyLock<[(&str, Profile); 6]> = LazyLock::new(|| {
         ),
         (
             "cluster-service",
-            sleeps(5, "callers in the cluster, through a Service and kube-proxy"),
+            sleeps(
+                5,
+                "callers in the cluster, through a Service and kube-proxy",
+            ),
         ),
         (
             "ingress-nginx",
-            sleeps(10, "behind ingress-nginx, which follows EndpointSlices itself"),
+            sleeps(
+                10,
+                "behind ingress-nginx, which follows EndpointSlices itself",
+            ),
         ),
         ("aws-alb", sleeps(60, "behind an AWS ALB with IP targets")),
         ("aws-nlb", sleeps(150, "behind an AWS NLB with IP targets")),

@@ -153,9 +153,8 @@ impl<'p> Levels<'p> {
             }
         };
         // Most pods have no such profile: the target is then never asked for.
-        let visible = |layer: &&Layer<'p>| {
-            !layer.spring_boot || self.is_for(layer.level, None, index)
-        };
+        let visible =
+            |layer: &&Layer<'p>| !layer.spring_boot || self.is_for(layer.level, None, index);
         let choose = |get: &dyn Fn(&'p Settings) -> Option<u32>| {
             layers
                 .iter()
@@ -166,9 +165,7 @@ impl<'p> Levels<'p> {
         let startup_probe = layers.iter().rev().filter(visible).find_map(|layer| {
             let value = layer.settings.startup_probe.as_ref()?;
             match value {
-                StartupProbe::Stated(stated)
-                    if !self.is_for(layer.level, stated.port(), index) =>
-                {
+                StartupProbe::Stated(stated) if !self.is_for(layer.level, stated.port(), index) => {
                     None
                 }
                 _ => Some(layer.chose(value)),

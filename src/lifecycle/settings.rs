@@ -72,7 +72,9 @@ impl Setting {
     /// The values that it takes, for people.
     pub fn values(self) -> &'static str {
         match self {
-            Self::Profile => "profile names, comma-separated, later wins; `none` ends weaker levels' profiles",
+            Self::Profile => {
+                "profile names, comma-separated, later wins; `none` ends weaker levels' profiles"
+            }
             Self::StartupProbe => {
                 "`auto`, `off`, a source (`liveness`, `readiness`, `port`), a handler (`http://:8080/healthz`, \
                  `https://:web/ready`, `tcp://:5432`, `grpc://:9090/service`, `exec:[\"cmd\",\"arg\"]`), or a probe as JSON"
@@ -83,7 +85,9 @@ impl Setting {
             Self::GracePeriod => {
                 "`auto`, `off` (leave it, so no sleep either unless one is asked for by name), or a duration as a floor"
             }
-            Self::Ignore => "audit rules to accept, each with a reason: `RULE: reason; RULE: reason`",
+            Self::Ignore => {
+                "audit rules to accept, each with a reason: `RULE: reason; RULE: reason`"
+            }
         }
     }
 
@@ -212,7 +216,8 @@ fn ignored(value: &str) -> Result<Vec<Ignored>, String> {
         let (rule, reason) = part.split_once(':').unwrap_or((part, ""));
         let (rule, reason) = (rule.trim().to_owned(), reason.trim().to_owned());
         if !RULES.contains(&rule.as_str()) {
-            let hint = nearest(&rule, RULES).map_or(String::new(), |r| format!(" (did you mean {r}?)"));
+            let hint =
+                nearest(&rule, RULES).map_or(String::new(), |r| format!(" (did you mean {r}?)"));
             return Err(format!("names the unknown rule {rule}{hint}"));
         }
         if reason.is_empty() {

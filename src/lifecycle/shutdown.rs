@@ -167,7 +167,10 @@ pub(super) fn proxy_that_leaves_first<'p>(
         .enumerate()
         .filter(|(_, container)| is_mesh_proxy(container))
         .find(|(index, proxy)| {
-            let own = proxy.pre_stop().and_then(|hook| hook.seconds()).unwrap_or(0);
+            let own = proxy
+                .pre_stop()
+                .and_then(|hook| hook.seconds())
+                .unwrap_or(0);
             own.max(added(*index).map_or(0, u64::from)) < u64::from(seconds)
         })
         .map(|(_, proxy)| &*proxy.name)

@@ -139,12 +139,10 @@ pub fn actuator(container: &Container<'_>) -> Result<Actuator, NoActuator> {
 /// A duration as Spring reads it for this property, in seconds rounded up: a number alone is milliseconds.
 pub fn duration(text: &str) -> Option<u64> {
     let text = text.trim();
-    let digits = text
-        .bytes()
-        .take_while(u8::is_ascii_digit)
-        .count();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     if digits == 0 {
-        let iso: jiff::SignedDuration = text.parse().ok().filter(|_| text.starts_with(['P', 'p']))?;
+        let iso: jiff::SignedDuration =
+            text.parse().ok().filter(|_| text.starts_with(['P', 'p']))?;
         let seconds = u64::try_from(iso.as_secs()).ok()?;
         return Some(seconds + u64::from(iso.subsec_nanos() > 0));
     }
@@ -232,10 +230,7 @@ fn says_something_below(container: &Container<'_>, name: &str) -> bool {
         let mut key = letters(key);
         letters(name).all(|letter| key.next() == Some(letter))
     };
-    container
-        .env()
-        .iter()
-        .any(|variable| below(&variable.name))
+    container.env().iter().any(|variable| below(&variable.name))
         || container
             .command
             .iter()
@@ -267,18 +262,54 @@ mod tests {
     #[test]
     fn the_phase_timeout_is_found_wherever_spring_finds_it() {
         for (json, expected) in [
-            (r#"{"env":[{"name":"SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE","value":"20s"}]}"#, Some(20)),
-            (r#"{"env":[{"name":"SPRING_LIFECYCLE_TIMEOUTPERSHUTDOWNPHASE","value":"1m"}]}"#, Some(60)),
-            (r#"{"env":[{"name":"spring.lifecycle.timeout-per-shutdown-phase","value":"1500"}]}"#, Some(2)),
-            (r#"{"args":["--spring.lifecycle.timeout-per-shutdown-phase=PT45S"]}"#, Some(45)),
-            (r#"{"command":["sh","-c","exec java -Dspring.lifecycle.timeoutPerShutdownPhase=9s -jar a.jar"]}"#, Some(9)),
-            (r#"{"env":[{"name":"JAVA_TOOL_OPTIONS","value":"-Xmx1g -Dspring.lifecycle.timeout-per-shutdown-phase=7s"}]}"#, Some(7)),
-            (r#"{"env":[{"name":"SPRING_APPLICATION_JSON","value":"{\"spring\":{\"lifecycle\":{\"timeout-per-shutdown-phase\":\"8s\"}}}"}]}"#, Some(8)),
-            (r#"{"env":[{"name":"SPRING_APPLICATION_JSON","value":"{\"spring.lifecycle.timeout-per-shutdown-phase\":\"8s\"}"}]}"#, Some(8)),
-            (r#"{"args":["--spring.lifecycle.timeout-per-shutdown-phase=1s"],"env":[{"name":"SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE","value":"20s"}]}"#, Some(1)),
-            (r#"{"env":[{"name":"SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE","value":"${T:20s}"}]}"#, None),
-            (r#"{"env":[{"name":"SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE","valueFrom":{}}]}"#, None),
-            (r#"{"env":[{"name":"SPRING_LIFECYCLE","value":"20s"}]}"#, None),
+            (
+                r#"{"env":[{"name":"SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE","value":"20s"}]}"#,
+                Some(20),
+            ),
+            (
+                r#"{"env":[{"name":"SPRING_LIFECYCLE_TIMEOUTPERSHUTDOWNPHASE","value":"1m"}]}"#,
+                Some(60),
+            ),
+            (
+                r#"{"env":[{"name":"spring.lifecycle.timeout-per-shutdown-phase","value":"1500"}]}"#,
+                Some(2),
+            ),
+            (
+                r#"{"args":["--spring.lifecycle.timeout-per-shutdown-phase=PT45S"]}"#,
+                Some(45),
+            ),
+            (
+                r#"{"command":["sh","-c","exec java -Dspring.lifecycle.timeoutPerShutdownPhase=9s -jar a.jar"]}"#,
+                Some(9),
+            ),
+            (
+                r#"{"env":[{"name":"JAVA_TOOL_OPTIONS","value":"-Xmx1g -Dspring.lifecycle.timeout-per-shutdown-phase=7s"}]}"#,
+                Some(7),
+            ),
+            (
+                r#"{"env":[{"name":"SPRING_APPLICATION_JSON","value":"{\"spring\":{\"lifecycle\":{\"timeout-per-shutdown-phase\":\"8s\"}}}"}]}"#,
+                Some(8),
+            ),
+            (
+                r#"{"env":[{"name":"SPRING_APPLICATION_JSON","value":"{\"spring.lifecycle.timeout-per-shutdown-phase\":\"8s\"}"}]}"#,
+                Some(8),
+            ),
+            (
+                r#"{"args":["--spring.lifecycle.timeout-per-shutdown-phase=1s"],"env":[{"name":"SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE","value":"20s"}]}"#,
+                Some(1),
+            ),
+            (
+                r#"{"env":[{"name":"SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE","value":"${T:20s}"}]}"#,
+                None,
+            ),
+            (
+                r#"{"env":[{"name":"SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE","valueFrom":{}}]}"#,
+                None,
+            ),
+            (
+                r#"{"env":[{"name":"SPRING_LIFECYCLE","value":"20s"}]}"#,
+                None,
+            ),
             (r"{}", None),
         ] {
             assert_eq!(phase_timeout(&container(json)), expected, "{json}");
@@ -288,8 +319,14 @@ mod tests {
     #[test]
     fn the_actuator_is_found_or_the_reason_is_said() {
         for (json, expected) in [
-            (r#"{"ports":[{"containerPort":4000}]}"#, Ok((4000, "/actuator/health/liveness"))),
-            (r#"{"env":[{"name":"SERVER_PORT","value":"4000"}]}"#, Ok((4000, "/actuator/health/liveness"))),
+            (
+                r#"{"ports":[{"containerPort":4000}]}"#,
+                Ok((4000, "/actuator/health/liveness")),
+            ),
+            (
+                r#"{"env":[{"name":"SERVER_PORT","value":"4000"}]}"#,
+                Ok((4000, "/actuator/health/liveness")),
+            ),
             (
                 r#"{"env":[{"name":"SERVER_PORT","value":"4000"},{"name":"MANAGEMENT_SERVER_PORT","value":"9000"},
                     {"name":"SERVER_SERVLET_CONTEXT_PATH","value":"/shop"}]}"#,
@@ -300,15 +337,27 @@ mod tests {
                     "ports":[{"containerPort":4000}]}"#,
                 Ok((4000, "/shop/health/liveness")),
             ),
-            (r#"{"ports":[{"containerPort":1},{"containerPort":2}]}"#, Err(NoActuator::Port)),
-            (r#"{"env":[{"name":"SERVER_PORT","value":"0"}]}"#, Err(NoActuator::Port)),
-            (r#"{"env":[{"name":"SERVER_PORT","valueFrom":{}}]}"#, Err(NoActuator::Port)),
+            (
+                r#"{"ports":[{"containerPort":1},{"containerPort":2}]}"#,
+                Err(NoActuator::Port),
+            ),
+            (
+                r#"{"env":[{"name":"SERVER_PORT","value":"0"}]}"#,
+                Err(NoActuator::Port),
+            ),
+            (
+                r#"{"env":[{"name":"SERVER_PORT","valueFrom":{}}]}"#,
+                Err(NoActuator::Port),
+            ),
             (
                 r#"{"env":[{"name":"SERVER_SSL_KEY_STORE","value":"x"}],"ports":[{"containerPort":1}]}"#,
                 Err(NoActuator::Tls),
             ),
         ] {
-            let expected = expected.map(|(port, path)| Actuator { port, path: path.to_owned() });
+            let expected = expected.map(|(port, path)| Actuator {
+                port,
+                path: path.to_owned(),
+            });
             assert_eq!(actuator(&container(json)), expected, "{json}");
         }
     }

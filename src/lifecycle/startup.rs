@@ -139,16 +139,18 @@ fn question<'a>(
                 Source::Liveness => container.liveness_probe.as_ref(),
                 _ => container.readiness_probe.as_ref(),
             };
-            copy(copied.ok_or(Skip::SourceMissing(source))?, container, source)
+            copy(
+                copied.ok_or(Skip::SourceMissing(source))?,
+                container,
+                source,
+            )
         }
         Source::Port => {
             let port = the_port(pod, container)?;
             Ok(handler("tcpSocket", json!({ "port": port }), source))
         }
         Source::SpringBoot => match &container.liveness_probe {
-            Some(liveness) if liveness.is_network() => {
-                copy(liveness, container, Source::Liveness)
-            }
+            Some(liveness) if liveness.is_network() => copy(liveness, container, Source::Liveness),
             _ => {
                 let actuator = spring::actuator(container).map_err(|why| match why {
                     spring::NoActuator::Port => Skip::SpringPortUnclear,
