@@ -8,4 +8,8 @@
 //! ```
 
 pub mod admission;
+pub mod config;
 pub mod lifecycle;
+
+pub mod manifests;
+pub mod workload;

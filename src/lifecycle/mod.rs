@@ -26,3 +26,4 @@ pub mod skip;
 pub mod spring;
 pub mod startup;
 pub mod text;
+pub mod timeline;
