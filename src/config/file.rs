@@ -116,7 +116,9 @@ pub(super) enum FileSleepAction {
 
 /// The names that settings may have in the file.
 fn setting_names() -> serde_json::Value {
-    let names: Vec<&str> = super::file_settings().map(|setting| setting.name()).collect();
+    let names: Vec<&str> = super::file_settings()
+        .map(|setting| setting.name())
+        .collect();
     serde_json::json!({ "enum": names })
 }
 

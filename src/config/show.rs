@@ -37,13 +37,22 @@ pub fn show(configuration: &Configuration) -> Vec<Shown> {
     let sources: Vec<&str> = policy.auto_sources.iter().map(|s| s.word()).collect();
     add("autoSources".into(), sources.join(", "));
     add("margin".into(), format!("{}s", policy.margin));
-    add("maxGracePeriod".into(), format!("{}s", policy.longest_grace));
-    add("leaveAlone.namespaces".into(), list(&policy.excluded_namespaces));
+    add(
+        "maxGracePeriod".into(),
+        format!("{}s", policy.longest_grace),
+    );
+    add(
+        "leaveAlone.namespaces".into(),
+        list(&policy.excluded_namespaces),
+    );
     add(
         "leaveAlone.priorityClasses".into(),
         list(&policy.excluded_priority_classes),
     );
-    add("leaveAlone.containers".into(), list(&policy.excluded_containers));
+    add(
+        "leaveAlone.containers".into(),
+        list(&policy.excluded_containers),
+    );
     let action = configuration.sleep_action.map_or("auto", |a| a.word());
     add("sleepAction".into(), action.into());
     for (name, profile) in profiles(policy) {
