@@ -212,11 +212,9 @@ pub(super) fn left_alone(
     {
         return Some(Skip::ContainerExcluded);
     }
-    if let Place::NativeSidecar(_) = place {
-        return Some(match container.restart_policy.as_deref() {
-            Some("Always") => Skip::NativeSidecar,
-            _ => Skip::InitContainer,
-        });
+    let is_init = matches!(place, Place::NativeSidecar(_));
+    if is_init && container.restart_policy.as_deref() != Some("Always") {
+        return Some(Skip::InitContainer);
     }
     let restart = pod.restart_policy_of(container);
     if restart != "Always" {
@@ -224,6 +222,9 @@ pub(super) fn left_alone(
     }
     if !container.restart_policy_rules.is_empty() {
         return Some(Skip::RestartRules);
+    }
+    if is_init {
+        return Some(Skip::NativeSidecar);
     }
     shutdown::is_mesh_proxy(container).then_some(Skip::MeshProxy)
 }
@@ -375,7 +376,11 @@ fn keep_proxies_up(pod: &Pod<'_>, all: &mut [Considered<'_>]) {
         .iter()
         .filter_map(|c| Some((c.place, *c.sleep.as_ref().ok()?)))
         .collect();
-    for considered in all.iter_mut() {
+    // Proxies carry nothing for each other, and none may lose the sleep that another container counts on.
+    for considered in all
+        .iter_mut()
+        .filter(|c| !shutdown::is_mesh_proxy(c.container))
+    {
         let Ok(seconds) = considered.sleep else {
             continue;
         };
@@ -385,9 +390,7 @@ fn keep_proxies_up(pod: &Pod<'_>, all: &mut [Considered<'_>]) {
                 .find(|(place, _)| *place == Place::Container(index))
                 .map(|(_, seconds)| *seconds)
         });
-        if let Some(proxy) = proxy
-            && proxy != &*considered.container.name
-        {
+        if let Some(proxy) = proxy {
             considered.sleep = Err(Skip::MeshProxyLeavesFirst(proxy.to_owned()));
         }
     }
