@@ -4,7 +4,7 @@ use super::annotations::{Level, Problem, Said};
 use super::pod::{Container, Pod};
 use super::policy::{Mode, Policy, SleepAction};
 use super::resolve::{Chosen, Levels, Origin, Resolved};
-use super::settings::{GracePeriod, Setting};
+use super::settings::{GracePeriod, MODE_LABEL, Setting};
 use super::shutdown::{self, Candidate, Grace};
 use super::skip::{Part, Skip, Skipped};
 use super::spring::{self, Property};
@@ -136,6 +136,11 @@ pub fn plan(pod: &Pod<'_>, context: &Context<'_>) -> Plan {
             .collect(),
         grace: None,
     };
+    // A label that means nothing is the only problem of that key that brings a value.
+    let wrong_modes = plan.problems.iter_mut().filter(|p| p.key == MODE_LABEL);
+    for problem in wrong_modes.filter(|p| p.value.is_some()) {
+        problem.instead = Some(text::mode(&plan.mode));
+    }
     match whole_pod(pod, context, plan.mode.value) {
         Some(why) => plan.skip(None, Part::Everything, why),
         None => Planner::new(pod, context, &said, &mut plan).run(),
@@ -499,6 +504,7 @@ fn explain_instead(problems: &mut [Problem], all: &[Considered<'_>], grace: &Cho
         });
         problem.instead = match (setting, considered) {
             (Setting::GracePeriod, _) => Some(text::grace_setting(grace)),
+            (Setting::Ignore, _) => Some("none".to_owned()),
             (_, Some(c)) => text::setting(*setting, &c.settings),
             (_, None) => None,
         };
