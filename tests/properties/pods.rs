@@ -137,7 +137,13 @@ fn container(dice: &mut Dice<'_>, name: &str, init: bool) -> Value {
     // Kubernetes takes no probe and no hook on a plain init container; now and then they are there.
     if !init || container.get("restartPolicy") == Some(&"Always".into()) || dice.once_in(25) {
         dice.field(&mut container, 2, "livenessProbe", probe);
-        dice.field(&mut container, 3, "readinessProbe", probe);
+        dice.field(&mut container, 2, "readinessProbe", |dice| {
+            let mut probe = probe(dice);
+            if dice.once_in(4) {
+                probe["successThreshold"] = 2.into();
+            }
+            probe
+        });
         dice.field(&mut container, 6, "startupProbe", probe);
         dice.field(&mut container, 4, "lifecycle", lifecycle);
     }

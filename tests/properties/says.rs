@@ -46,6 +46,7 @@ fn values(setting: Setting) -> &'static [&'static str] {
             "off",
             "liveness",
             "readiness",
+            "readiness",
             "port",
             "http://:8080/healthz",
             "https://:web/ready?a=~1",
@@ -57,6 +58,10 @@ fn values(setting: Setting) -> &'static [&'static str] {
             r#"{"tcpSocket":{"port":5432},"failureThreshold":2147483647,"periodSeconds":2147483647,"initialDelaySeconds":2147483647}"#,
             r#"{"exec":{"command":["true"]},"terminationGracePeriodSeconds":5,"successThreshold":0,"timeoutSeconds":2147483647}"#,
             r#"{"grpc":{"port":9090},"failureThreshold":1}"#,
+            r#"{"httpGet":{"port":"8080"}}"#,
+            r#"{"httpGet":{"port":8080,"scheme":"","path":"","httpHeaders":[]},"successThreshold":2}"#,
+            r#"{"tcpSocket":{"port":8080},"exec":null,"terminationGracePeriodSeconds":0}"#,
+            r#"{"exec":{"command":[]}}"#,
         ],
         Setting::StartupTimeout => &["150s", "10m", "601s", "1ms", "2147483647s"],
         Setting::StartupPeriod => &["1s", "10s", "1h", "2147483647s"],
@@ -114,7 +119,11 @@ pub(super) fn annotations(dice: &mut Dice<'_>, containers: &[&str]) -> Value {
         annotations.insert("podgrace.io/profile".into(), "spring-boot".into());
     }
     for _ in 0..dice.below(6) {
-        let setting = dice.pick(&Setting::ALL);
+        let setting = match dice.below(10) {
+            8 => Setting::StartupProbe,
+            9 => Setting::PreStopSleep,
+            at => Setting::ALL[at],
+        };
         let name = setting.name();
         let key = match dice.below(16) {
             0..=6 => format!("podgrace.io/{name}"),
