@@ -2,8 +2,10 @@
 
 mod completions;
 mod config;
+mod demo;
 mod inject;
 mod input;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -43,6 +45,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Arguments),
+    Demo(demo::Arguments),
     Inject(inject::Arguments),
     Config(config::Arguments),
     Completions(completions::Arguments),
@@ -54,6 +58,8 @@ enum Command {
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse_from(program_arguments());
     let result = match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Inject(arguments) => inject::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
