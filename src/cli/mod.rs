@@ -82,7 +82,7 @@ fn program_arguments() -> impl Iterator<Item = std::ffi::OsString> {
 }
 
 /// The whole command line, for completions, the man page and the documentation.
-fn command() -> clap::Command {
+pub fn command() -> clap::Command {
     Arguments::command()
 }
 
