@@ -9,7 +9,7 @@ mod serve;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// How a command ended; the same numbers for every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse_from(program_arguments());
+    let arguments = parse();
     let result = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
@@ -76,9 +76,15 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The arguments; as a kubectl plugin we are called by another name, and help should say so.
-fn program_arguments() -> impl Iterator<Item = std::ffi::OsString> {
-    std::env::args_os()
+/// Reads the arguments. As a kubectl plugin we are called by another name, and help says so.
+fn parse() -> Arguments {
+    let name = std::env::args_os().next().unwrap_or_default();
+    let name = std::path::Path::new(&name).file_stem().unwrap_or_default();
+    let command = match name.to_str() {
+        Some("kubectl-podgrace") => command().bin_name("kubectl podgrace"),
+        _ => command(),
+    };
+    Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
 /// The whole command line, for completions, the man page and the documentation.
