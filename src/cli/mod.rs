@@ -9,7 +9,7 @@ mod serve;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// How a command ended; the same numbers for every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,13 +78,13 @@ pub fn run() -> ExitCode {
 
 /// Reads the arguments. As a kubectl plugin we are called by another name, and help says so.
 fn parse() -> Arguments {
-    let name = std::env::args_os().next().unwrap_or_default();
-    let name = std::path::Path::new(&name).file_stem().unwrap_or_default();
-    let command = match name.to_str() {
-        Some("kubectl-podgrace") => command().bin_name("kubectl podgrace"),
-        _ => command(),
-    };
-    Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    let mut arguments: Vec<_> = std::env::args_os().collect();
+    if let Some(name) = arguments.first_mut()
+        && std::path::Path::new(name).file_stem() == Some("kubectl-podgrace".as_ref())
+    {
+        *name = "kubectl podgrace".into();
+    }
+    Arguments::parse_from(arguments)
 }
 
 /// The whole command line, for completions, the man page and the documentation.
