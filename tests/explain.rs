@@ -203,7 +203,7 @@ fn well_formed(xml: &str) -> Result<(), String> {
         }
         let body = tag.trim_end_matches('/');
         let name = body.split_whitespace().next().ok_or("a tag without name")?;
-        if body.matches('"').count() % 2 != 0 {
+        if !body.matches('"').count().is_multiple_of(2) {
             return Err(format!("an open quote in <{tag}>"));
         }
         for size in ["width", "height"] {
@@ -375,7 +375,7 @@ proptest! {
         let explanation = of_workload(&object);
         let text = anstream::adapter::strip_str(&report::text(&explanation)).to_string();
         prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
-        prop_assert!(serde_json::to_string(&report::json(&[explanation.clone()])).is_ok());
+        prop_assert!(serde_json::to_string(&report::json(std::slice::from_ref(&explanation))).is_ok());
         well_formed(&report::svg(&explanation)).map_err(TestCaseError::fail)?;
         for life in [&explanation.before, &explanation.after] {
             for ending in life.stops.iter().flat_map(|stop| &stop.containers) {

@@ -2,7 +2,7 @@
 
 use super::Arithmetic;
 use crate::lifecycle::plan::Change;
-use crate::lifecycle::shutdown::Grace;
+use crate::lifecycle::shutdown::{Grace, MINIMUM_AFTER_PRE_STOP};
 use crate::lifecycle::timeline::{Life, Ready, Start};
 
 /// Why a change is made.
@@ -99,6 +99,9 @@ pub(super) fn arithmetic(sum: &Arithmetic) -> String {
     } else {
         format!("{before} s it has")
     }];
+    if let Some(least) = sum.least() {
+        parts.push(format!("{least} s for the sleep and 2 s after it"));
+    }
     for need in &sum.needs {
         parts.push(format!(
             "{} needs {} s preStop + {} s + {} s margin = {} s",
@@ -118,6 +121,13 @@ pub(super) fn arithmetic(sum: &Arithmetic) -> String {
 }
 
 impl Arithmetic {
+    /// The sleep and what the kubelet leaves an application after it, where that is more than what the pod has
+    /// and the sleep.
+    pub(crate) fn least(&self) -> Option<i64> {
+        let least = i64::from(self.longest_sleep) + MINIMUM_AFTER_PRE_STOP;
+        (self.longest_sleep > 0 && least > self.with_sleep).then_some(least)
+    }
+
     /// Whether a need asks for more than the cap allows.
     pub(crate) fn is_capped(&self, total: u64) -> bool {
         self.cap

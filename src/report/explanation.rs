@@ -118,6 +118,10 @@ fn grace(page: &mut Page, sum: &Arithmetic) {
         );
         line(sum.with_sleep.to_string(), &text);
     }
+    if let Some(least) = sum.least() {
+        let text = "the sleep and the 2 s that the kubelet leaves an application at least";
+        line(least.to_string(), text);
+    }
     for need in &sum.needs {
         let capped = if sum.is_capped(need.total) {
             format!("; counts as {} ({})", sum.cap.value, sum.cap.source)
