@@ -291,10 +291,10 @@ impl<'a> Review<'a> {
         self.carry_out(pod, &plan(pod, &context))
     }
 
-    /// Answers `allowed: true` with a warning and no patch: for overload, deadlines and panics.
+    /// Answers `allowed: true` with that warning and no patch: for overload, deadlines and panics.
     pub fn shed(&self, warning: &str) -> Answer {
         let draft = Draft {
-            warnings: vec![format!("podgrace: {warning}; the pod is left as it is")],
+            warnings: vec![warning.to_owned()],
             ..Draft::default()
         };
         self.reply(Outcome::Shed, draft)

@@ -8,8 +8,10 @@
 //! ```
 
 pub mod admission;
+pub mod certs;
+pub mod cli;
 pub mod config;
 pub mod lifecycle;
-
 pub mod manifests;
+pub mod server;
 pub mod workload;

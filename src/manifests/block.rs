@@ -1,6 +1,8 @@
 //! Additions in block style: where a new line goes, and what it ends with.
 
-use super::edit::Change;
+use std::ops::Range;
+
+use super::changes::Change;
 use super::style;
 
 /// Lines to be written behind everything that a block collection holds.
@@ -34,9 +36,27 @@ pub(crate) fn right_below(text: &str, end: usize, newline: &str, lines: &[String
 /// Lines to be written above the line that holds the byte at `start`, if nothing stands before
 /// that byte on its line.
 pub(crate) fn above(text: &str, start: usize, newline: &str, lines: &[String]) -> Option<Change> {
-    let at = style::line_start(text, start);
-    let first = at + style::indent_of_line(text, start).len() == start;
-    first.then(|| insert(text, at, newline, lines))
+    let indent = style::indent_if_first(text, start)?;
+    Some(insert(text, start - indent.len(), newline, lines))
+}
+
+/// Takes a value on one line away, with the blanks before it, or with its line if it has that for
+/// itself.
+pub(crate) fn without(text: &str, value: &Range<usize>) -> Option<Change> {
+    let line = value.end..next_line(text, value.end);
+    let rest = text.get(line.clone())?;
+    let range = match style::indent_if_first(text, value.start) {
+        Some(indent) if rest.ends_with('\n') && rest.trim().is_empty() => {
+            value.start - indent.len()..line.end
+        }
+        // A comment takes its place.
+        Some(_) => value.start..line.end - rest.trim_start_matches([' ', '\t']).len(),
+        None => text.get(..value.start)?.trim_end_matches([' ', '\t']).len()..value.end,
+    };
+    (!value.is_empty()).then(|| Change {
+        range,
+        text: String::new(),
+    })
 }
 
 fn insert(text: &str, at: usize, newline: &str, lines: &[String]) -> Change {

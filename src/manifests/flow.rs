@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::edit::Change;
+use super::changes::Change;
 use super::render::{Context, inline, string};
 use super::style::{self, Style};
 use super::tree::{Kind, Node, Scalar, Tree};
@@ -44,16 +44,15 @@ impl Layout {
                 .map(|indent| format!("{indent}{}", self.step));
             return layout;
         };
-        let indent = style::indent_of_line(text, last.start);
-        let own_line = style::line_start(text, last.start) + indent.len() == last.start
-            && style::line_start(text, last.start) > node.text.start;
-        layout.lines = own_line.then(|| indent.to_owned());
-        if own_line {
+        let indent = style::indent_if_first(text, last.start)
+            .filter(|indent| last.start - indent.len() > node.text.start);
+        if let Some(indent) = indent {
             let outer = style::indent_of_line(text, node.text.start);
             if let Some(step) = indent.strip_prefix(outer).filter(|step| !step.is_empty()) {
                 layout.step = step.to_owned();
             }
         }
+        layout.lines = indent.map(str::to_owned);
         let spaced = |range: std::ops::Range<usize>| {
             let between = text.get(range).unwrap_or_default();
             between.contains(char::is_whitespace)

@@ -26,7 +26,9 @@
 //!
 //! This module knows YAML and JSON and nothing about pods.
 
+mod anchors;
 mod block;
+mod changes;
 mod diff;
 mod edit;
 mod flow;

@@ -68,7 +68,12 @@ pub(crate) fn parse(
         Format::Yaml => yaml::parse(body, &lines),
         Format::Json => json::parse(body, &lines),
     };
-    let (value, tree) = parsed?;
+    let (value, tree) = parsed.map_err(|mut error| {
+        if body.contains("{{") {
+            error.message += " (a template must be rendered first, as by `helm template`)";
+        }
+        error
+    })?;
     Ok(Document {
         text: body,
         byte_order_mark: body.len() != text.len(),

@@ -4,10 +4,43 @@
 //! are true, `0644` is 420, `1_000` is 1000 and `1.0` reaches the server as 1. These are that
 //! library's rules, so that a file means here what it will mean in the cluster.
 
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Number, Value};
 
+/// The value of a scalar: by its tag (the name behind `!!`, nothing for a tag of another kind),
+/// else by how it looks if it is plain, else a string. Says what is wrong if its tag does not fit.
+pub(crate) fn read(content: Cow<'_, str>, plain: bool, tag: Option<&str>) -> Result<Value, String> {
+    let tag = match tag {
+        None if plain => {
+            return resolve(&content).map_err(|_| format!("JSON has no number {content}"));
+        }
+        Some("binary") => {
+            let compact: String = content.split_ascii_whitespace().collect();
+            let bytes = STANDARD.decode(compact).ok();
+            let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+            return text
+                .map(Value::String)
+                .ok_or_else(|| "this !!binary is no base64 of text, which JSON needs".to_owned());
+        }
+        Some(tag @ ("int" | "float" | "bool" | "null")) => tag,
+        // `!!str`, `!`, and the tags of others, which Kubernetes' reader takes for strings.
+        _ => return Ok(Value::String(content.into_owned())),
+    };
+    let value = resolve(&content).ok();
+    let value = value.filter(|value| match tag {
+        "bool" => value.is_boolean(),
+        "null" => value.is_null(),
+        "int" => value.is_i64() || value.is_u64(),
+        _ => value.is_number(),
+    });
+    value.ok_or_else(|| format!("{content:?} is no !!{tag}"))
+}
+
 /// Reads a plain scalar, or says that it is a number that JSON cannot carry.
-pub(crate) fn resolve(plain: &str) -> Result<Value, NotFinite> {
+fn resolve(plain: &str) -> Result<Value, NotFinite> {
     Ok(match plain {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
@@ -24,7 +57,7 @@ pub(crate) fn resolve(plain: &str) -> Result<Value, NotFinite> {
 
 /// A number such as infinity, which YAML can write and JSON cannot.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NotFinite;
+struct NotFinite;
 
 fn number(plain: &str) -> Result<Option<Number>, NotFinite> {
     let Some(first) = plain.bytes().next() else {

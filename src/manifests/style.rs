@@ -66,6 +66,14 @@ pub(crate) fn indent_of_line(text: &str, offset: usize) -> &str {
     &line[..blank.count()]
 }
 
+/// The white space before `offset` if it is the first thing on its line. Looks no further back
+/// than it must: JSON can be one line of many megabytes.
+pub(crate) fn indent_if_first(text: &str, offset: usize) -> Option<&str> {
+    let before = text.get(..offset)?;
+    let rest = before.trim_end_matches([' ', '\t']);
+    (rest.is_empty() || rest.ends_with('\n')).then(|| &before[rest.len()..])
+}
+
 fn flow_step(text: &str) -> String {
     let lines = text.lines().skip(1);
     let indents = lines.map(|line| indent_of_line(line, 0));

@@ -5,14 +5,12 @@
 //! editing needs nor the meaning of scalars that Kubernetes has.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::ops::Range;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StructureStyle, Tag};
 use serde_json::{Map, Value};
 
+use super::anchors::Anchors;
 use super::position::Lines;
 use super::read::ReadError;
 use super::scalar;
@@ -21,10 +19,6 @@ use super::tree::{Entry, Kind, Mapping, Node, NodeId, Scalar, Sequence, Tree};
 
 /// As deep as `serde_json` reads, so that every value here can also be read from JSON.
 const MAX_DEPTH: usize = 127;
-
-/// How much anchored nodes and their aliases may weigh together, in bytes: far more than any
-/// manifest, and little enough that a bomb of aliases ends in an error and not in the OOM killer.
-const MAX_EXPANSION: usize = 32 << 20;
 
 /// Reads `text`, which must hold no more than one document.
 pub(crate) fn parse(text: &str, lines: &Lines) -> Result<(Value, Tree), ReadError> {
@@ -37,8 +31,7 @@ pub(crate) fn parse(text: &str, lines: &Lines) -> Result<(Value, Tree), ReadErro
         lines,
         tree: Tree::default(),
         open: Vec::new(),
-        anchors: HashMap::new(),
-        expansion: 0,
+        anchors: Anchors::default(),
         root: None,
     };
     for event in Parser::new_from_str_with_options(text, options) {
@@ -59,8 +52,7 @@ struct Reader<'a> {
     lines: &'a Lines,
     tree: Tree,
     open: Vec<Frame>,
-    anchors: HashMap<usize, (NodeId, Value)>,
-    expansion: usize,
+    anchors: Anchors,
     root: Option<Value>,
 }
 
@@ -197,16 +189,9 @@ impl<'a> Reader<'a> {
     }
 
     fn alias(&mut self, anchor: usize, text: Range<usize>) -> Result<(), ReadError> {
-        let Some((target, value)) = self.anchors.get(&anchor) else {
-            return Err(self.error(text.start, "this alias stands inside its own anchor"));
-        };
-        let (target, value) = (*target, value.clone());
-        // Without this a chain of anchors could nest values deeper than any stack.
-        if self.open.len() + depth(&value) > MAX_DEPTH {
-            let message = format!("this alias nests deeper than {MAX_DEPTH} levels");
-            return Err(self.error(text.start, message));
-        }
-        self.weigh(&value, text.start)?;
+        let room = MAX_DEPTH - self.open.len();
+        let expanded = self.anchors.expand(anchor, room);
+        let (target, value) = expanded.map_err(|what| self.error(text.start, what))?;
         self.place(Kind::Alias(target), value, 0, text)
     }
 
@@ -226,7 +211,13 @@ impl<'a> Reader<'a> {
         if key && tag.is_none() && style == ScalarStyle::Plain && content == "<<" {
             return self.key(Value::String("<<".to_owned()), text, true);
         }
-        let value = self.typed(content, style, tag, text.start)?;
+        let tag = tag.map(|tag| tag.suffix_in_namespace("tag:yaml.org,2002:"));
+        let tag = tag
+            .as_ref()
+            .map(|suffix| suffix.as_deref().unwrap_or_default());
+        let plain = style == ScalarStyle::Plain;
+        let value =
+            scalar::read(content, plain, tag).map_err(|what| self.error(text.start, what))?;
         let text = if block {
             self.trim_block(&value, text)
         } else {
@@ -242,42 +233,6 @@ impl<'a> Reader<'a> {
             _ => Scalar::Inline,
         });
         self.place(kind, value, anchor, text)
-    }
-
-    /// The value of a scalar, by its tag, else by how it looks.
-    fn typed(
-        &self,
-        content: Cow<'a, str>,
-        style: ScalarStyle,
-        tag: Option<&Tag>,
-        at: usize,
-    ) -> Result<Value, ReadError> {
-        let suffix = tag.map(|tag| tag.core_suffix());
-        let tagged = match suffix {
-            None if style == ScalarStyle::Plain => {
-                return scalar::resolve(&content)
-                    .map_err(|_| self.error(at, format!("JSON has no number {content}")));
-            }
-            Some(Some("binary")) => {
-                let compact: String = content.split_ascii_whitespace().collect();
-                let bytes = STANDARD.decode(compact).ok();
-                let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-                return text.map(Value::String).ok_or_else(|| {
-                    self.error(at, "this !!binary is no base64 of text, which JSON needs")
-                });
-            }
-            Some(Some(suffix @ ("int" | "float" | "bool" | "null"))) => suffix,
-            // `!!str`, `!`, and the tags of others, which Kubernetes' reader takes for strings.
-            _ => return Ok(Value::String(content.into_owned())),
-        };
-        let value = scalar::resolve(&content).ok();
-        let value = value.filter(|value| match tagged {
-            "bool" => value.is_boolean(),
-            "null" => value.is_null(),
-            "int" => value.is_i64() || value.is_u64(),
-            _ => value.is_number(),
-        });
-        value.ok_or_else(|| self.error(at, format!("{content:?} is no !!{tagged}")))
     }
 
     /// The text of a block scalar without the lines below it that are not part of it.
@@ -418,6 +373,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Keeps a value that aliases may name. A key has no node, and nothing can lie below it.
     fn remember(
         &mut self,
         anchor: usize,
@@ -428,22 +384,12 @@ impl<'a> Reader<'a> {
         if anchor == 0 {
             return Ok(());
         }
-        self.weigh(value, at)?;
         let id = id.unwrap_or_else(|| {
-            // A key with an anchor: it has no node, and nothing can lie below it.
             let kind = Kind::Scalar(Scalar::Inline);
             self.tree.add(Node { text: at..at, kind })
         });
-        self.anchors.insert(anchor, (id, value.clone()));
-        Ok(())
-    }
-
-    fn weigh(&mut self, value: &Value, at: usize) -> Result<(), ReadError> {
-        self.expansion = self.expansion.saturating_add(weight(value));
-        if self.expansion > MAX_EXPANSION {
-            return Err(self.error(at, "the aliases up to here expand to more than 32 MiB"));
-        }
-        Ok(())
+        let kept = self.anchors.keep(anchor, id, value);
+        kept.map_err(|what| self.error(at, what))
     }
 
     fn error(&self, offset: usize, message: impl Into<String>) -> ReadError {
@@ -451,30 +397,5 @@ impl<'a> Reader<'a> {
             position: self.lines.position(self.text, offset),
             message: message.into(),
         }
-    }
-}
-
-/// How many collections lie inside each other in a value, which is one that was read.
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Object(entries) => 1 + entries.values().map(depth).max().unwrap_or(0),
-        _ => 0,
-    }
-}
-
-/// About how many bytes a value takes in memory.
-fn weight(value: &Value) -> usize {
-    const NODE: usize = 64;
-    NODE + match value {
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(weight).sum(),
-        Value::Object(entries) => {
-            let entries = entries.iter();
-            entries
-                .map(|(key, value)| NODE + key.len() + weight(value))
-                .sum()
-        }
-        _ => 0,
     }
 }

@@ -1,0 +1,227 @@
+//! `podgrace demo`: the real webhook on loopback, asked as an API server would ask it.
+
+mod client;
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::Status;
+use crate::certs::Authority;
+use crate::lifecycle::annotations::Said;
+use crate::lifecycle::json::StrMap;
+use crate::manifests;
+use crate::server::{CertificateSource, Engine, Identity, Options};
+use crate::workload::workloads;
+
+use client::{Client, Reply};
+
+/// Show what the webhook does: the real HTTPS server on loopback, real AdmissionReviews, no cluster.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {}
+
+/// The name that an API server would ask for.
+const NAME: &str = "podgrace.podgrace-system.svc";
+
+/// One thing to show.
+struct Scene {
+    title: &'static str,
+    /// What to notice.
+    moral: &'static str,
+    namespace: &'static str,
+    manifest: &'static str,
+}
+
+const SCENES: [Scene; 6] = [
+    Scene {
+        title: "Spring Boot on port 4000, no probe, no hook, not a word about Podgrace",
+        moral: "Only the sleep comes: it is safe for whatever serves. A startup probe on a guess is not, \
+                because a wrong one restarts a pod that worked. So until the application listens, a rollout \
+                still sends it requests that fail. One annotation ends that:",
+        namespace: "shop",
+        manifest: include_str!("cases/spring-boot.yaml"),
+    },
+    Scene {
+        title: "The same with one annotation: podgrace.io/profile: spring-boot",
+        moral: "Ready now waits for the actuator, and Spring finishes its requests within the grace period.",
+        namespace: "shop",
+        manifest: include_str!("cases/spring-boot-profile.yaml"),
+    },
+    Scene {
+        title: "An ordinary Deployment with a livenessProbe",
+        moral: "The livenessProbe says how to ask: the startup probe asks the same, every second instead of \
+                every five, and for 150 s instead of 15.",
+        namespace: "shop",
+        manifest: include_str!("cases/liveness.yaml"),
+    },
+    Scene {
+        title: "A Job: left alone, with the reason",
+        moral: "A pod that is meant to end by itself gets nothing.",
+        namespace: "shop",
+        manifest: include_str!("cases/job.yaml"),
+    },
+    Scene {
+        title: "Audit mode: the label podgrace.io/mode: audit on the pod",
+        moral: "The same plan, told and not carried out.",
+        namespace: "shop",
+        manifest: include_str!("cases/audit.yaml"),
+    },
+    Scene {
+        title: "A namespace that opts in for all its pods",
+        moral: "The Namespace says startup-probe: readiness and pre-stop-sleep: 10s; its pods say nothing.",
+        namespace: "search",
+        manifest: include_str!("cases/readiness.yaml"),
+    },
+];
+
+/// The Namespace of the last scene.
+const NAMESPACE: &str = include_str!("cases/namespace.yaml");
+
+pub(super) fn run(_: &Arguments) -> anyhow::Result<Status> {
+    tokio::runtime::Runtime::new()
+        .context("the runtime does not start")?
+        .block_on(show())?;
+    Ok(Status::Clean)
+}
+
+async fn show() -> anyhow::Result<()> {
+    let authority = Authority::new(NAME)?;
+    let identity = Identity::from_pem(authority.certificate.as_bytes(), authority.key.as_bytes())?;
+    let mut options = Options::new(
+        ([127, 0, 0, 1], 0).into(),
+        CertificateSource::Held(Arc::new(identity)),
+    );
+    options.drain = Duration::ZERO;
+    let search = Arc::new(namespace()?);
+    let engine = Engine {
+        namespaces: Some(Arc::new(move |name| {
+            let known = (name == "search").then(|| Arc::clone(&search));
+            Box::pin(async move { known })
+        })),
+        ..Engine::default()
+    };
+    let bound = options.bind(engine).await?;
+    let address = bound.webhook_address();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(bound.run(
+        async {
+            // Whether it was told or the demonstration is gone: there is nobody left to serve.
+            let _ = stopped.await;
+        },
+        std::future::pending(),
+    ));
+    let client = Client::new(address, NAME, authority.ca)?;
+    let mut out = anstream::stdout().lock();
+    writeln!(
+        out,
+        "The webhook serves at https://{address}/mutate, with a CA made for this run.\n\
+         Each pod below is sent to it as an API server sends it, over TLS."
+    )?;
+    for (index, scene) in SCENES.iter().enumerate() {
+        let pod = pod(scene)?;
+        let reply = client.create(scene.namespace, &pod).await?;
+        scene.print(&mut out, index + 1, &pod, &reply)?;
+    }
+    out.write_all(NEXT.as_bytes())?;
+    drop(stop);
+    server.await?;
+    Ok(())
+}
+
+impl Scene {
+    fn print(
+        &self,
+        out: &mut impl std::io::Write,
+        number: usize,
+        pod: &Value,
+        reply: &Reply,
+    ) -> anyhow::Result<()> {
+        let response = &reply.review["response"];
+        if response["allowed"] != true {
+            bail!("the webhook turned a pod away: {response}");
+        }
+        let said = |key: &str| response["auditAnnotations"][key].as_str();
+        writeln!(out, "\n{number}. {}\n", self.title)?;
+        writeln!(
+            out,
+            "   POST /mutate   namespace {}   allowed: true, in {:.2} ms",
+            self.namespace,
+            reply.took.as_secs_f64() * 1000.0
+        )?;
+        for change in said("changes").into_iter().flat_map(|all| all.split("; ")) {
+            let verb = if said("mode") == Some("audit") {
+                "would add"
+            } else {
+                "added"
+            };
+            writeln!(out, "   {verb}   {change}")?;
+        }
+        for skip in said("skipped").into_iter().flat_map(|all| all.split("; ")) {
+            writeln!(out, "   left alone   {skip}")?;
+        }
+        for warning in response["warnings"].as_array().into_iter().flatten() {
+            writeln!(out, "   warning   {}", warning.as_str().unwrap_or_default())?;
+        }
+        if let Some(patch) = response["patch"].as_str() {
+            let patch: json_patch::Patch = serde_json::from_slice(&STANDARD.decode(patch)?)?;
+            writeln!(out)?;
+            for operation in &patch.0 {
+                writeln!(out, "   {}", serde_json::to_string(operation)?)?;
+            }
+            let mut after = pod.clone();
+            json_patch::patch(&mut after, &patch)?;
+            let _ = after;
+        }
+        writeln!(out, "\n   {}", self.moral)?;
+        Ok(())
+    }
+}
+
+/// The pod that the scene's workload makes, as the API server shows it: with its defaults.
+fn pod(scene: &Scene) -> anyhow::Result<Value> {
+    let bytes = scene.manifest.as_bytes();
+    let chunks = manifests::split(bytes);
+    let document = manifests::read(bytes, chunks.first().context("an empty manifest")?)?;
+    let workload = workloads(document.value())
+        .into_iter()
+        .next()
+        .context("no workload")?;
+    let mut pod = workload.pod(document.value()).context("no pod template")?;
+    pod["metadata"]["generateName"] = format!("{}-7d4b9c-", workload.name).into();
+    for (field, default) in [
+        ("restartPolicy", json!("Always")),
+        ("terminationGracePeriodSeconds", json!(30)),
+    ] {
+        if pod["spec"][field].is_null() {
+            pod["spec"][field] = default;
+        }
+    }
+    Ok(pod)
+}
+
+/// What the Namespace of the last scene says.
+fn namespace() -> anyhow::Result<Said> {
+    let bytes = NAMESPACE.as_bytes();
+    let chunks = manifests::split(bytes);
+    let document = manifests::read(bytes, chunks.first().context("an empty manifest")?)?;
+    let annotations: StrMap<'_> = document.value()["metadata"]["annotations"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+        .collect();
+    Ok(Said::by_namespace(&StrMap::EMPTY, &annotations))
+}
+
+const NEXT: &str = "
+What to do next
+  On your manifests, changing nothing:   podgrace inject -f DIR -R --diff
+  What happens to one of your pods:      podgrace explain -f FILE
+  The webhook itself, without a cluster: podgrace serve --offline --tls-cert-file … --tls-key-file …
+";

@@ -1,0 +1,233 @@
+//! What the commands that read manifests have in common: files, namespaces, configuration, versions.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::ValueEnum;
+use serde_json::Value;
+
+use crate::config::Configuration;
+use crate::lifecycle::annotations::Said;
+use crate::lifecycle::json::{Object, StrMap};
+use crate::lifecycle::plan::{Context, Plan, plan};
+use crate::lifecycle::pod::Pod;
+use crate::lifecycle::policy::{Mode, Policy, SleepAction};
+use crate::manifests::{self, Source, SourceError, Sources};
+use crate::workload::Workload;
+
+/// Which manifests to read.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Files {
+    /// A file, a folder, or - for standard input; can be given several times.
+    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required = true)]
+    filename: Vec<PathBuf>,
+    /// Read the folders inside folders too.
+    #[arg(short = 'R', long)]
+    recursive: bool,
+}
+
+impl Files {
+    /// Reads one file after the other.
+    pub(super) fn sources(&self) -> impl Iterator<Item = Result<Source, SourceError>> {
+        Sources::new(self.filename.clone(), self.recursive, std::io::stdin())
+    }
+}
+
+/// What holds for the pods in them.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Surroundings {
+    /// The configuration file.
+    #[arg(long, env = "PODGRACE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The mode of pods that no label speaks for, instead of the configuration's.
+    #[arg(long, value_enum)]
+    mode: Option<ModeArgument>,
+    /// Manifests of Namespaces whose labels and annotations count; those in the input count too.
+    #[arg(long, value_name = "FILE")]
+    namespace_file: Vec<PathBuf>,
+    /// The namespace of manifests that name none.
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Option<String>,
+    /// The Kubernetes version that the manifests are for, as 1.32: how a sleep can be written depends on it.
+    #[arg(long, value_name = "VERSION", value_parser = minor_version)]
+    kube_version: Option<u32>,
+    /// How sleeps are written, instead of what the configuration or the version says.
+    #[arg(long, value_enum)]
+    sleep_action: Option<SleepActionArgument>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ModeArgument {
+    Enforce,
+    Audit,
+    Off,
+}
+
+/// How sleeps are written.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum SleepActionArgument {
+    /// As the versions allow.
+    Auto,
+    /// `sleep: {seconds: N}`.
+    Native,
+    /// `exec: {command: ["sleep", "N"]}`.
+    Exec,
+    /// Not at all.
+    Off,
+}
+
+impl SleepActionArgument {
+    /// What it says; none for `auto`.
+    pub(super) fn action(self) -> Option<SleepAction> {
+        match self {
+            Self::Auto => None,
+            Self::Native => Some(SleepAction::Native),
+            Self::Exec => Some(SleepAction::Exec),
+            Self::Off => Some(SleepAction::Off),
+        }
+    }
+}
+
+/// The minor version of `1.32`, `v1.32.4` or `1.32+`.
+fn minor_version(text: &str) -> Result<u32, String> {
+    text.trim_start_matches('v')
+        .strip_prefix("1.")
+        .and_then(|rest| {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            rest[..digits].parse().ok()
+        })
+        .ok_or_else(|| "not a Kubernetes version (write 1.32)".to_owned())
+}
+
+/// Policy and namespaces, ready to plan with.
+#[derive(Debug)]
+pub(super) struct Planner {
+    /// The configuration, for the places of what it says.
+    pub(super) configuration: Configuration,
+    /// What holds for all pods.
+    pub(super) policy: Policy,
+    /// What each known Namespace says.
+    namespaces: BTreeMap<String, Said>,
+    /// The namespace of manifests that name none.
+    default_namespace: Option<String>,
+}
+
+impl Surroundings {
+    /// Reads the configuration and the namespace files.
+    pub(super) fn planner(&self) -> anyhow::Result<Planner> {
+        let configuration = match &self.config {
+            Some(file) => Configuration::load(file)?,
+            None => Configuration::default(),
+        };
+        let by_version = SleepAction::for_minor(self.kube_version.unwrap_or(u32::MAX));
+        let mut policy = configuration.policy(by_version);
+        if let Some(mode) = self.mode {
+            policy.mode = match mode {
+                ModeArgument::Enforce => Mode::Enforce,
+                ModeArgument::Audit => Mode::Audit,
+                ModeArgument::Off => Mode::Off,
+            };
+        }
+        if let Some(action) = self.sleep_action {
+            policy.sleep_action = action.action().unwrap_or(by_version);
+        }
+        let mut planner = Planner {
+            configuration,
+            policy,
+            namespaces: BTreeMap::new(),
+            default_namespace: self.namespace.clone(),
+        };
+        for file in &self.namespace_file {
+            planner.read_namespaces(file)?;
+        }
+        // A file of one Namespace says where manifests go that do not say it themselves.
+        if planner.default_namespace.is_none() && planner.namespaces.len() == 1 {
+            planner.default_namespace = planner.namespaces.keys().next().cloned();
+        }
+        Ok(planner)
+    }
+}
+
+impl Planner {
+    fn read_namespaces(&mut self, file: &Path) -> anyhow::Result<()> {
+        let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+        let before = self.namespaces.len();
+        for chunk in manifests::split(&bytes) {
+            let document =
+                manifests::read(&bytes, &chunk).with_context(|| file.display().to_string())?;
+            self.learn(document.value());
+        }
+        if self.namespaces.len() == before {
+            bail!("{}: there is no Namespace in it", file.display());
+        }
+        Ok(())
+    }
+
+    /// Remembers what the Namespaces in a file say to their pods. Documents that cannot be read are left to
+    /// whoever needs them.
+    pub(super) fn learn_from(&mut self, source: &Source) {
+        for chunk in manifests::split(&source.bytes) {
+            let bytes = &source.bytes[chunk.range.clone()];
+            // Most files have none, and reading a document costs a thousand times this look.
+            if bytes.windows(9).any(|word| word == b"Namespace")
+                && let Ok(document) = manifests::read(&source.bytes, &chunk)
+            {
+                self.learn(document.value());
+            }
+        }
+    }
+
+    /// What a document's Namespaces say to their pods; what was known before stays.
+    fn learn(&mut self, document: &Value) {
+        if document["kind"] == "List" {
+            for item in document["items"].as_array().into_iter().flatten() {
+                self.learn(item);
+            }
+        }
+        if document["kind"] != "Namespace" || document["apiVersion"] != "v1" {
+            return;
+        }
+        let Some(name) = document["metadata"]["name"].as_str() else {
+            return;
+        };
+        let strings = |key: &str| -> StrMap<'_> {
+            let map = document["metadata"][key].as_object();
+            map.into_iter()
+                .flatten()
+                .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+                .collect()
+        };
+        let said = Said::by_namespace(&strings("labels"), &strings("annotations"));
+        self.namespaces.entry(name.to_owned()).or_insert(said);
+    }
+
+    /// The namespace that a workload goes to, where that is known.
+    pub(super) fn namespace<'p>(&'p self, workload: &'p Workload) -> Option<&'p str> {
+        workload
+            .namespace
+            .as_deref()
+            .or(self.default_namespace.as_deref())
+    }
+
+    /// Plans for a workload's pod, given as JSON, and hands both on.
+    ///
+    /// # Errors
+    /// Where the pod cannot be read as one.
+    pub(super) fn plan<T>(
+        &self,
+        workload: &Workload,
+        pod: &str,
+        then: impl FnOnce(&Pod<'_>, &Plan) -> T,
+    ) -> Result<T, serde_json::Error> {
+        let Object(pod): Object<Pod<'_>> = serde_json::from_str(pod)?;
+        let namespace = self.namespace(workload);
+        let context = Context {
+            policy: &self.policy,
+            namespace,
+            namespace_said: namespace.and_then(|name| self.namespaces.get(name)),
+        };
+        let plan = plan(&pod, &context);
+        Ok(then(&pod, &plan))
+    }
+}

@@ -1,0 +1,284 @@
+//! `POST /mutate`: bytes in, bytes out, and an answer whatever happens in between.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+use super::body::{self, BodyError};
+use super::metrics::{Metrics, Shed};
+use crate::admission::{Answer, Outcome, Review, Unanswerable};
+use crate::lifecycle::annotations::Said;
+use crate::lifecycle::policy::Policy;
+
+/// Says what is known of a namespace, or `None` where nothing is. It may take its time: a request
+/// whose deadline comes first is answered without.
+pub type NamespaceLookup = Arc<dyn Fn(&str) -> PendingNamespace + Send + Sync>;
+
+/// What [`NamespaceLookup`] returns.
+pub type PendingNamespace = Pin<Box<dyn Future<Output = Option<Arc<Said>>> + Send>>;
+
+/// Bounds of what a request may take.
+#[derive(Debug, Clone)]
+pub struct RequestLimits {
+    /// Bytes of a body. An API server takes objects of 3 MiB, and a review holds up to two.
+    pub body: usize,
+    /// Time for a body.
+    pub body_time: Duration,
+    /// Requests looked at together. One more is answered all the same, without looking at its pod.
+    pub in_flight: usize,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self {
+            body: 8 * 1024 * 1024,
+            body_time: Duration::from_secs(10),
+            in_flight: 256,
+        }
+    }
+}
+
+/// Everything that answering needs.
+pub(super) struct Webhook {
+    policy: Arc<ArcSwap<Policy>>,
+    namespaces: Option<NamespaceLookup>,
+    metrics: Arc<Metrics>,
+    limits: RequestLimits,
+    room: Semaphore,
+}
+
+impl Webhook {
+    pub(super) fn new(
+        policy: Arc<ArcSwap<Policy>>,
+        namespaces: Option<NamespaceLookup>,
+        metrics: Arc<Metrics>,
+        limits: RequestLimits,
+    ) -> Self {
+        let room = Semaphore::new(limits.in_flight.min(Semaphore::MAX_PERMITS));
+        Self {
+            policy,
+            namespaces,
+            metrics,
+            limits,
+            room,
+        }
+    }
+
+    /// The routes of the webhook listener.
+    pub(super) fn router(self) -> Router {
+        let webhook = Arc::new(self);
+        Router::new()
+            .route("/mutate", post(mutate))
+            .method_not_allowed_fallback(|State(webhook): State<Arc<Webhook>>| async move {
+                let sentence = "Only POST is answered here: send an AdmissionReview.";
+                webhook.refuse(StatusCode::METHOD_NOT_ALLOWED, sentence)
+            })
+            .fallback(|State(webhook): State<Arc<Webhook>>| async move {
+                let sentence = "Nothing is served here: the webhook's path is /mutate.";
+                webhook.refuse(StatusCode::NOT_FOUND, sentence)
+            })
+            .with_state(webhook)
+    }
+
+    async fn answer(&self, uri: &Uri, body: Body) -> Response {
+        let started = Instant::now();
+        // A deadline beyond the clock's end is none.
+        let deadline = deadline(uri).and_then(|budget| started.checked_add(budget));
+        self.metrics.in_flight.inc();
+        let _in_flight = InFlight(&self.metrics);
+        let room = self.room.try_acquire().ok();
+        let limit = self.limits.body;
+        let bytes = match body::read(body, limit, self.limits.body_time).await {
+            Ok(bytes) => bytes,
+            Err(BodyError::TooLarge) => {
+                let sentence = format!("The body is larger than the {limit} bytes that are read.");
+                return self.refuse(StatusCode::PAYLOAD_TOO_LARGE, sentence);
+            }
+            Err(BodyError::TooSlow) => {
+                let sentence = "The body did not come in time.";
+                return self.refuse(StatusCode::REQUEST_TIMEOUT, sentence);
+            }
+            Err(BodyError::Broken) => {
+                let sentence = "The body ended before its end.";
+                return self.refuse(StatusCode::BAD_REQUEST, sentence);
+            }
+        };
+        self.metrics.received(bytes.len());
+        match self.review(&bytes, room, deadline).await {
+            Ok(answer) => {
+                self.record(&answer);
+                let seconds = started.elapsed().as_secs_f64();
+                self.metrics.answered(answer.body.len(), seconds);
+                self.metrics.responded(StatusCode::OK);
+                ([(header::CONTENT_TYPE, "application/json")], answer.body).into_response()
+            }
+            Err(Unanswerable(sentence)) => self.refuse(StatusCode::BAD_REQUEST, sentence),
+        }
+    }
+
+    /// Looks at the pod where there are room and time to, and answers in any case.
+    async fn review(
+        &self,
+        bytes: &[u8],
+        room: Option<SemaphorePermit<'_>>,
+        deadline: Option<Instant>,
+    ) -> Result<Answer, Unanswerable> {
+        if room.is_none() {
+            return self.shed(bytes, Shed::Overload);
+        }
+        let Some(deadline) = deadline else {
+            return match caught(self.decide(bytes)).await {
+                Ok(answer) => answer,
+                Err(Panicked) => self.shed(bytes, Shed::Panic),
+            };
+        };
+        if Instant::now() >= deadline {
+            return self.shed(bytes, Shed::Deadline);
+        }
+        match tokio::time::timeout_at(deadline, caught(self.decide(bytes))).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(Panicked)) => self.shed(bytes, Shed::Panic),
+            Err(_) => self.shed(bytes, Shed::Deadline),
+        }
+    }
+
+    async fn decide(&self, bytes: &[u8]) -> Result<Answer, Unanswerable> {
+        let review = Review::read(bytes)?;
+        let namespace = match (&self.namespaces, review.namespace()) {
+            (Some(lookup), Some(name)) => lookup(name).await,
+            _ => None,
+        };
+        Ok(review.answer(&self.policy.load(), namespace.as_deref()))
+    }
+
+    fn shed(&self, bytes: &[u8], why: Shed) -> Result<Answer, Unanswerable> {
+        let warning = match why {
+            Shed::Overload => "Podgrace is overloaded and left this pod as it is",
+            Shed::Deadline => "Podgrace ran out of time and left this pod as it is",
+            Shed::Panic => "Podgrace failed on this pod and left it as it is; please report it",
+        };
+        if matches!(why, Shed::Panic) {
+            self.metrics.panics.inc();
+            tracing::error!("a panic while answering; the pod was allowed as it is");
+        }
+        let answer =
+            catch_unwind(|| Ok(Review::read(bytes)?.shed(warning))).unwrap_or_else(|_| {
+                // Reading itself panicked: there is no uid to answer with.
+                Err(Unanswerable("The review could not be read.".to_owned()))
+            })?;
+        self.metrics.shed(why);
+        Ok(answer)
+    }
+
+    fn record(&self, answer: &Answer) {
+        let decision = &answer.decision;
+        self.metrics.decided(decision);
+        let (operation, outcome) = (decision.operation, decision.outcome.code());
+        // Names of objects and fields only: objects hold what logs must not.
+        if decision.outcome == Outcome::Injected {
+            tracing::info!(operation, outcome, "{}", decision.summary);
+        } else {
+            tracing::debug!(operation, outcome, "{}", decision.summary);
+        }
+    }
+
+    /// Refuses what carries nothing to answer to, in one sentence.
+    fn refuse(&self, status: StatusCode, sentence: impl Into<String>) -> Response {
+        self.metrics.responded(status);
+        (status, sentence.into() + "\n").into_response()
+    }
+}
+
+/// The content type is not looked at: API servers always send `application/json`, and a review that
+/// can be read can be answered whatever it is called.
+async fn mutate(State(webhook): State<Arc<Webhook>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let response = webhook.answer(&head.uri, body).await;
+    if response.status() == StatusCode::REQUEST_TIMEOUT {
+        // The rest of the body may still come; it must not be taken for the next request.
+        return ([(header::CONNECTION, "close")], response).into_response();
+    }
+    response
+}
+
+/// The time that `?timeout=10s` leaves for answering. API servers always send it; what cannot be
+/// read is as good as absent.
+fn deadline(uri: &Uri) -> Option<Duration> {
+    let mut pairs = uri.query()?.split('&');
+    let text = pairs.find_map(|pair| pair.strip_prefix("timeout="))?;
+    let timeout = Duration::try_from(text.parse::<jiff::SignedDuration>().ok()?).ok()?;
+    if timeout.is_zero() {
+        return None;
+    }
+    // The answer has a way to go: a tenth for it, but no more than 100 ms.
+    Some(timeout - (timeout / 10).min(Duration::from_millis(100)))
+}
+
+/// What became of a future that panicked.
+struct Panicked;
+
+/// Runs a future and catches its panics. Nothing that it shares is left half changed by one: the
+/// policy is only read, and metrics are atomic.
+async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut future = pin!(future);
+    poll_fn(
+        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(_) => Poll::Ready(Err(Panicked)),
+        },
+    )
+    .await
+}
+
+struct InFlight<'a>(&'a Metrics);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_timeout_leaves_time_for_the_way_back_and_nonsense_means_none() {
+        let of = |uri: &'static str| deadline(&Uri::from_static(uri));
+        assert_eq!(
+            of("/mutate?timeout=10s"),
+            Some(Duration::from_millis(9_900))
+        );
+        assert_eq!(
+            of("/mutate?a=b&timeout=500ms"),
+            Some(Duration::from_millis(450))
+        );
+        assert_eq!(
+            of("/mutate?timeout=1m0s"),
+            Some(Duration::from_millis(59_900))
+        );
+        for none in [
+            "/mutate",
+            "/mutate?timeout=",
+            "/mutate?timeout=soon",
+            "/mutate?timeout=0s",
+            "/mutate?timeout=-1s",
+            "/mutate?timeout=99999999999999999999s",
+        ] {
+            assert_eq!(of(none), None, "{none}");
+        }
+    }
+}
