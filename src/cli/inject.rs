@@ -10,7 +10,7 @@ use super::{Status, complain};
 use crate::lifecycle::patch;
 use crate::lifecycle::policy::Mode;
 use crate::lifecycle::text;
-use crate::manifests::{self, Document, Source};
+use crate::manifests::{self, Document, EditError, Source};
 use crate::workload::{Workload, workloads};
 
 /// Print manifests with what their pods lack; change nothing else.
@@ -113,7 +113,13 @@ impl Injector {
         match manifests::edit(document, &Patch(operations)) {
             Ok(text) => Some(text),
             Err(error) => {
-                self.fail(&format!("{}: {error}", source.name));
+                // All others begin with their place in the file.
+                let space = if matches!(error, EditError::Patch(_)) {
+                    " "
+                } else {
+                    ""
+                };
+                self.fail(&format!("{}:{space}{error}", source.name));
                 None
             }
         }
