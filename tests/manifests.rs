@@ -125,10 +125,7 @@ fn errors_say_what_and_where() {
             "4:1: the key \"b\" is given twice",
         ),
         (b"a: b\n\xff\n", "2:1: this is not UTF-8"),
-        (
-            b"\xff\xfea\0",
-            "1:1: this is UTF-16, save it as UTF-8",
-        ),
+        (b"\xff\xfea\0", "1:1: this is UTF-16, save it as UTF-8"),
         (b"a: .inf\n", "1:4: JSON has no number .inf"),
         (b"a: !!int x\n", "1:10: \"x\" is no !!int"),
         (
@@ -137,10 +134,7 @@ fn errors_say_what_and_where() {
         ),
         (b"? [a]\n: 1\n", "1:3: a key must be a string"),
         (b"null: 1\n", "1:1: a key must be a string"),
-        (
-            b"a: *b\n",
-            "1:4: while parsing node, found unknown anchor",
-        ),
+        (b"a: *b\n", "1:4: while parsing node, found unknown anchor"),
         (
             b"{\"a\": 1}\n{\"a\": 1, \"a\": 2}",
             "2:10: the key \"a\" is given twice",
