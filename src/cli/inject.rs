@@ -11,7 +11,7 @@ use crate::lifecycle::patch;
 use crate::lifecycle::policy::Mode;
 use crate::lifecycle::text;
 use crate::manifests::{self, Document, EditError, Source};
-use crate::workload::{Workload, workloads};
+use crate::workload::{Workload, unreadable, workloads};
 
 /// Print manifests with what their pods lack; change nothing else.
 ///
@@ -141,6 +141,9 @@ impl Injector {
             return Vec::new();
         };
         let planned = self.planner.plan(workload, &pod.to_string(), |pod, plan| {
+            if plan.mode.value == Mode::Off {
+                return Vec::new();
+            }
             for problem in &plan.problems {
                 complain(&format!("{}: {}", place(), text::problem(problem)));
             }
@@ -148,8 +151,7 @@ impl Injector {
                 complain(&format!("{}: {}", place(), text::skipped(skipped)));
             }
             match plan.mode.value {
-                Mode::Off => Vec::new(),
-                Mode::Audit => {
+                Mode::Off | Mode::Audit => {
                     for change in &plan.changes {
                         complain(&format!("{}: would add {}", place(), text::change(change)));
                     }
@@ -165,7 +167,8 @@ impl Injector {
                 .map(|operation| below(&workload.template, operation))
                 .collect(),
             Err(error) => {
-                self.fail(&format!("{}: not readable as a pod: {error}", place()));
+                let why = unreadable(&pod, &error);
+                self.fail(&format!("{}: not readable as a pod: {why}", place()));
                 Vec::new()
             }
         }
