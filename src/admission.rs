@@ -329,6 +329,7 @@ impl<'a> Review<'a> {
                     Err(why) => {
                         // Ours is the fault: the pod goes through, and the counter says so.
                         let warning = format!("podgrace: {why}; the pod is left as it is");
+                        draft.undo();
                         draft.warnings.insert(0, warning);
                         Outcome::PatchRefused
                     }
@@ -444,6 +445,13 @@ impl Draft {
         }
     }
 
+    /// Forgets the changes, which are not made.
+    fn undo(&mut self) {
+        self.changes.clear();
+        self.said.clear();
+        self.audit_annotations.remove("changes");
+    }
+
     /// The record for the pod's annotation, unless an earlier pass wrote one or there is no room.
     fn record(&mut self, pod: &Pod<'_>) -> Option<String> {
         if pod.annotation(INJECTED).is_some() || pod.metadata.value().is_none() {
@@ -483,7 +491,7 @@ impl Draft {
         if !self.skips.is_empty() {
             line += &format!(" (left alone: {})", self.skips.join(", "));
         }
-        line
+        line.replace(char::is_control, " ")
     }
 }
 
@@ -492,6 +500,10 @@ fn cut(mut warnings: Vec<String>) -> Vec<String> {
     let more = warnings.len().saturating_sub(WARNINGS);
     warnings.truncate(WARNINGS);
     for warning in &mut warnings {
+        // Keys and container names that Kubernetes has not checked yet may hold anything.
+        if warning.contains(char::is_control) {
+            *warning = warning.replace(char::is_control, " ");
+        }
         if let Some((at, _)) = warning.char_indices().nth(WARNING_LENGTH - 1) {
             warning.truncate(at);
             warning.push('…');

@@ -4,7 +4,7 @@ use super::annotations::{Level, Problem, Said};
 use super::pod::{Container, Pod};
 use super::policy::{Mode, Policy, SleepAction};
 use super::resolve::{Chosen, Levels, Origin, Resolved};
-use super::settings::{GracePeriod, Setting};
+use super::settings::{GracePeriod, MODE_LABEL, Setting};
 use super::shutdown::{self, Candidate, Grace};
 use super::skip::{Part, Skip, Skipped};
 use super::spring::{self, Property};
@@ -136,6 +136,11 @@ pub fn plan(pod: &Pod<'_>, context: &Context<'_>) -> Plan {
             .collect(),
         grace: None,
     };
+    // A label that means nothing is the only problem of that key that brings a value.
+    let wrong_modes = plan.problems.iter_mut().filter(|p| p.key == MODE_LABEL);
+    for problem in wrong_modes.filter(|p| p.value.is_some()) {
+        problem.instead = Some(text::mode(&plan.mode));
+    }
     match whole_pod(pod, context, plan.mode.value) {
         Some(why) => plan.skip(None, Part::Everything, why),
         None => Planner::new(pod, context, &said, &mut plan).run(),
@@ -212,11 +217,9 @@ pub(super) fn left_alone(
     {
         return Some(Skip::ContainerExcluded);
     }
-    if let Place::NativeSidecar(_) = place {
-        return Some(match container.restart_policy.as_deref() {
-            Some("Always") => Skip::NativeSidecar,
-            _ => Skip::InitContainer,
-        });
+    let is_init = matches!(place, Place::NativeSidecar(_));
+    if is_init && container.restart_policy.as_deref() != Some("Always") {
+        return Some(Skip::InitContainer);
     }
     let restart = pod.restart_policy_of(container);
     if restart != "Always" {
@@ -224,6 +227,9 @@ pub(super) fn left_alone(
     }
     if !container.restart_policy_rules.is_empty() {
         return Some(Skip::RestartRules);
+    }
+    if is_init {
+        return Some(Skip::NativeSidecar);
     }
     shutdown::is_mesh_proxy(container).then_some(Skip::MeshProxy)
 }
@@ -375,7 +381,11 @@ fn keep_proxies_up(pod: &Pod<'_>, all: &mut [Considered<'_>]) {
         .iter()
         .filter_map(|c| Some((c.place, *c.sleep.as_ref().ok()?)))
         .collect();
-    for considered in all.iter_mut() {
+    // Proxies carry nothing for each other, and none may lose the sleep that another container counts on.
+    for considered in all
+        .iter_mut()
+        .filter(|c| !shutdown::is_mesh_proxy(c.container))
+    {
         let Ok(seconds) = considered.sleep else {
             continue;
         };
@@ -385,9 +395,7 @@ fn keep_proxies_up(pod: &Pod<'_>, all: &mut [Considered<'_>]) {
                 .find(|(place, _)| *place == Place::Container(index))
                 .map(|(_, seconds)| *seconds)
         });
-        if let Some(proxy) = proxy
-            && proxy != &*considered.container.name
-        {
+        if let Some(proxy) = proxy {
             considered.sleep = Err(Skip::MeshProxyLeavesFirst(proxy.to_owned()));
         }
     }
@@ -496,6 +504,7 @@ fn explain_instead(problems: &mut [Problem], all: &[Considered<'_>], grace: &Cho
         });
         problem.instead = match (setting, considered) {
             (Setting::GracePeriod, _) => Some(text::grace_setting(grace)),
+            (Setting::Ignore, _) => Some("none".to_owned()),
             (_, Some(c)) => text::setting(*setting, &c.settings),
             (_, None) => None,
         };

@@ -57,6 +57,7 @@ pub enum Skip {
     ProgressDeadline(u64),
     PortUndeclared(String),
     PortUnclear,
+    ProbeUnreadable,
     HostNetwork,
     SpringPortUnclear,
     SpringTls,
@@ -102,6 +103,7 @@ impl Skip {
             Self::ProgressDeadline(_) => "progress-deadline",
             Self::PortUndeclared(_) => "port-undeclared",
             Self::PortUnclear => "port-unclear",
+            Self::ProbeUnreadable => "probe-unreadable",
             Self::HostNetwork => "host-network",
             Self::SpringPortUnclear => "spring-port-unclear",
             Self::SpringTls => "spring-tls",
@@ -121,7 +123,7 @@ impl Skip {
     }
 
     /// Every code, so that a metric can show zeros from the start.
-    pub const CODES: [&'static str; 36] = [
+    pub const CODES: [&'static str; 37] = [
         "mode-off",
         "mirror-pod",
         "namespace-excluded",
@@ -143,6 +145,7 @@ impl Skip {
         "progress-deadline",
         "port-undeclared",
         "port-unclear",
+        "probe-unreadable",
         "host-network",
         "spring-port-unclear",
         "spring-tls",
@@ -221,6 +224,9 @@ impl Skip {
                 "it declares several TCP ports and none alone is named http, https or grpc; say \
                  startup-probe: tcp://:PORT"
                     .into()
+            }
+            Self::ProbeUnreadable => {
+                "its probe has a field that cannot be copied: nested too deep, or a number out of range".into()
             }
             Self::HostNetwork => {
                 "the pod uses the host's network, where another process may answer on the port".into()

@@ -191,6 +191,7 @@ fn from_json<'s>(container: &'s Container<'_>, name: &str) -> Option<Property<'s
     let variable = container
         .env()
         .iter()
+        .rev()
         .find(|variable| same(&variable.name, "spring.application.json"))?;
     let Some(text) = variable.value.as_deref() else {
         return Some(Property::Unknown);

@@ -3,7 +3,7 @@
 use super::annotations::{Level, Problem};
 use super::handler::{Source, StartupProbe};
 use super::plan::Change;
-use super::policy::SleepAction;
+use super::policy::{Mode, SleepAction};
 use super::resolve::{Chosen, Origin, Resolved};
 use super::settings::{GracePeriod, Setting, Sleep};
 use super::skip::{Part, Skipped};
@@ -32,13 +32,20 @@ pub fn setting(setting: Setting, resolved: &Resolved<'_>) -> Option<String> {
             Some(said(startup_probe(chosen.value), &chosen.origin))
         }
         Setting::StartupTimeout => Some(seconds(&resolved.startup_timeout)),
-        Setting::StartupPeriod => resolved.startup_period.as_ref().map(seconds),
+        Setting::StartupPeriod => {
+            let stated = resolved.startup_period.as_ref().map(seconds);
+            Some(stated.unwrap_or_else(|| "1s, more for slow probes (built-in)".to_owned()))
+        }
         Setting::PreStopSleep => {
             let chosen = &resolved.pre_stop_sleep;
             Some(said(&sleep(chosen.value), &chosen.origin))
         }
-        Setting::ShutdownTimeout => resolved.shutdown_timeout.as_ref().map(seconds),
-        Setting::Profile | Setting::GracePeriod | Setting::Ignore => None,
+        Setting::ShutdownTimeout => {
+            let stated = resolved.shutdown_timeout.as_ref().map(seconds);
+            Some(stated.unwrap_or_else(|| "what it has today (built-in)".to_owned()))
+        }
+        Setting::Profile => Some("the profiles of weaker levels".to_owned()),
+        Setting::GracePeriod | Setting::Ignore => None,
     }
 }
 
@@ -50,6 +57,11 @@ pub fn grace_setting(chosen: &Chosen<GracePeriod>) -> String {
         GracePeriod::AtLeast(seconds) => format!("at least {seconds}s"),
     };
     said(&value, &chosen.origin)
+}
+
+/// The mode that counts, and who said it.
+pub fn mode(chosen: &Chosen<Mode>) -> String {
+    said(chosen.value.word(), &chosen.origin)
 }
 
 fn said(value: &str, by: &Origin) -> String {
