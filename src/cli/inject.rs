@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
         injector.planner.learn_from(source);
     }
     let mut out = std::io::stdout().lock();
-    let mut first = true;
+    let mut printed = Vec::new();
     for source in sources {
         let injected = injector.inject(&source);
         if arguments.in_place {
@@ -60,20 +60,23 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
             );
             out.write_all(manifests::unified_diff(&source.name, &before, &after).as_bytes())?;
         } else {
-            // Files that are printed one after the other must stay documents of their own.
-            if !first && !starts_document(&injected) {
-                out.write_all(b"---\n")?;
-            }
+            out.write_all(between(&printed, &injected))?;
             out.write_all(&injected)?;
-            first = false;
+            printed = injected;
         }
     }
     out.flush()?;
     Ok(injector.status)
 }
 
-fn starts_document(text: &[u8]) -> bool {
-    text.starts_with(b"---")
+/// What keeps two files that are printed one after the other documents of their own.
+fn between(before: &[u8], after: &[u8]) -> &'static [u8] {
+    match (before.last(), after.starts_with(b"---")) {
+        (None, _) | (Some(b'\n'), true) => b"",
+        (Some(b'\n'), false) => b"---\n",
+        (Some(_), true) => b"\n",
+        (Some(_), false) => b"\n---\n",
+    }
 }
 
 struct Injector {

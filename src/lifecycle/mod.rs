@@ -8,9 +8,11 @@
 //! call it.
 
 pub mod annotations;
+pub mod counted;
 pub mod handler;
 pub mod hook;
 pub mod json;
+pub mod loss;
 pub mod nearest;
 pub mod patch;
 pub mod plan;

@@ -164,6 +164,43 @@ impl<'a> Probe<'a> {
         self.fields.termination_grace_period_seconds
     }
 
+    /// What it asks, written as the setting `startup-probe` takes it.
+    pub fn handler(&self) -> String {
+        let fields = &self.fields;
+        let port = || match self.port() {
+            Some(PortRef::Number(number)) => number.to_string(),
+            Some(PortRef::Name(name)) => name.to_string(),
+            None => String::new(),
+        };
+        if let Some(http) = &fields.http_get {
+            let scheme = match &*http.scheme {
+                "HTTPS" => "https",
+                _ => "http",
+            };
+            let slash = if http.path.starts_with('/') { "" } else { "/" };
+            format!(
+                "{scheme}://{}:{}{slash}{}",
+                &*http.host,
+                port(),
+                &*http.path
+            )
+        } else if let Some(tcp) = &fields.tcp_socket {
+            format!("tcp://{}:{}", &*tcp.host, port())
+        } else if let Some(grpc) = &fields.grpc {
+            let slash = if grpc.service.is_empty() { "" } else { "/" };
+            format!("grpc://:{}{slash}{}", grpc.port, &*grpc.service)
+        } else if let Some(exec) = &fields.exec {
+            let command: Vec<&str> = exec.command.iter().map(|word| &**word).collect();
+            // A list of strings: there is nothing that could fail.
+            format!(
+                "exec:{}",
+                serde_json::to_string(&command).unwrap_or_default()
+            )
+        } else {
+            "nothing".to_owned()
+        }
+    }
+
     /// The port that it asks, where it is a name.
     pub fn named_port(&self) -> Option<&str> {
         match self.port()? {

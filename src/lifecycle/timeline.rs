@@ -1,31 +1,33 @@
-//! A pod's life second by second, and who loses requests in it.
+//! A pod's life second by second.
 //!
 //! The numbers come from the pod alone, so the same function draws the pod as it was written and as it
 //! would be after the patch. What is not arithmetic was measured on a real cluster; `docs/lossless.md`
-//! says how.
+//! says how. What clients lose in it is in [`loss`](super::loss).
 
 use serde::Serialize;
 
+use super::loss::{self, ClientLoss};
 use super::pod::{Container, Pod};
 use super::probe::Probe;
 use super::shutdown::MINIMUM_AFTER_PRE_STOP;
 
 /// The longest that kube-proxy was seen to go on sending new connections to a deleted pod, in seconds.
 pub const ENDPOINT_REMOVED_AFTER: f64 = 1.2;
-/// The shortest sleep that lost no new connection, in seconds.
-pub const SHORTEST_LOSSLESS_SLEEP: u64 = 2;
-/// When the kubelet cuts the hook of a forced deletion, in seconds.
-const FORCED_HOOK_ENDS: u64 = 1;
 /// What a node shutdown leaves an ordinary pod in the kubelet's documentation's example, in seconds
 /// (shutdownGracePeriod 30s, shutdownGracePeriodCriticalPods 10s).
-const NODE_SHUTDOWN_EXAMPLE: i64 = 20;
+pub const NODE_SHUTDOWN_EXAMPLE: i64 = 20;
+/// The shorter grace period that stands for all that somebody may ask for at the deletion, in seconds.
+pub const SHORT_GRACE_EXAMPLE: i64 = 5;
+/// What the cluster autoscaler waits for at most by default, in seconds (`--max-graceful-termination-sec`).
+pub const AUTOSCALER_WAITS: i64 = 600;
 
 /// A pod's life.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Life {
-    /// How each container starts.
+    /// How each container starts, the ordinary ones first.
     pub starts: Vec<Start>,
-    /// How the pod stops, one for each way to end it.
+    /// How the pod stops, one for each way to end it that it can meet.
     pub stops: Vec<Stop>,
 }
 
@@ -37,6 +39,8 @@ pub struct Start {
     pub container: String,
     /// Whether clients reach it.
     pub serves: bool,
+    /// Whether it is a native sidecar, which starts before the main containers.
+    pub before_main: bool,
     /// The probe that gates the others until it succeeds.
     pub startup: Option<Asked>,
     /// The probe that decides on traffic.
@@ -45,6 +49,8 @@ pub struct Start {
     pub liveness: Option<Asked>,
     /// When it counts as Ready, and so gets traffic.
     pub ready: Ready,
+    /// How many seconds can pass between the application's first good answer and the probe that sees it.
+    pub noticed_within: Option<u64>,
     /// After how many seconds a start that is refused at once is ended, by the startup or liveness probe.
     pub given_up_after: Option<u64>,
     /// The same for a start that hangs: each failed probe then costs its timeout.
@@ -52,9 +58,11 @@ pub struct Start {
 }
 
 /// How a probe asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Asked {
+    /// What it asks, written as `startup-probe` takes it.
+    pub handler: String,
     /// Seconds before the first time.
     pub initial_delay: u64,
     /// Seconds between two times.
@@ -83,12 +91,16 @@ pub enum Ready {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
-    /// `kubectl delete pod`, or its controller scaling in.
+    /// `kubectl delete pod`.
     Delete,
+    /// Its controller wants fewer pods.
+    ScaleIn,
     /// A rollout: a new pod was Ready just before.
     Rollout,
     /// The eviction API: `kubectl drain`, the cluster autoscaler.
     Eviction,
+    /// A deletion or drain with a shorter grace period of its own.
+    ShortGrace,
     /// The node shuts down.
     NodeShutdown,
     /// `kubectl delete pod --grace-period=0 --force`.
@@ -103,9 +115,13 @@ pub struct Stop {
     pub how: How,
     /// The grace period that holds in it, in seconds.
     pub grace: i64,
+    /// Whether a pod is started in its place.
+    pub replaced: bool,
+    /// Whether what clients lose in it was measured; it is derived otherwise.
+    pub measured: bool,
     /// What each container sees.
     pub containers: Vec<Ending>,
-    /// What each kind of client can lose.
+    /// What each kind of client can lose; empty where no container serves.
     pub clients: Vec<ClientLoss>,
 }
 
@@ -121,66 +137,36 @@ pub struct Ending {
     pub after_main: bool,
     /// The hook that runs before SIGTERM.
     pub pre_stop: PreStop,
-    /// When SIGTERM comes; none where the hook's length is unknown.
-    pub sigterm: Option<u64>,
-    /// How long it then has.
-    pub left: Option<u64>,
-    /// When SIGKILL ends what still runs: also the end of an application that ignores SIGTERM.
+    /// When SIGTERM comes at the earliest.
+    pub sigterm: u64,
+    /// When it comes at the latest: later where a hook's length is unknown, and for native sidecars.
+    pub sigterm_at_latest: u64,
+    /// When SIGKILL ends what still runs, at the latest: also the end of an application that ignores SIGTERM.
     pub sigkill: u64,
+}
+
+impl Ending {
+    /// How long it has between SIGTERM and SIGKILL, where that is known.
+    pub fn left(&self) -> Option<u64> {
+        (self.sigterm == self.sigterm_at_latest).then(|| self.sigkill.saturating_sub(self.sigterm))
+    }
 }
 
 /// A container's preStop hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum PreStop {
     /// None.
     None,
-    /// A sleep of so many seconds.
-    Sleep(u64),
+    /// A sleep.
+    Sleep {
+        /// How long, in seconds.
+        seconds: u64,
+        /// Whether it needs a `sleep` program in the image: without one SIGTERM comes at once.
+        exec: bool,
+    },
     /// A command or request of unknown length.
     Unknown,
-}
-
-/// A kind of client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Client {
-    /// A new connection for each request.
-    NewConnections,
-    /// Persistent connections, and no request twice.
-    KeepAlive,
-    /// Persistent connections, and an idempotent request once more where a used connection closes before
-    /// any answer (RFC 9112 section 9.3.1).
-    KeepAliveRepeating,
-}
-
-/// What a kind of client can lose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ClientLoss {
-    /// The kind of client.
-    pub client: Client,
-    /// What it can lose.
-    pub loss: Loss,
-}
-
-/// What can be lost, from nothing to everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Loss {
-    /// Nothing.
-    Nothing,
-    /// At SIGTERM, what is in flight and one request of each connection in use, where the application
-    /// closes connections without saying so.
-    OnePerConnection,
-    /// Now and then a request in the first second: the sleep is shorter than the slowest endpoint removal.
-    FirstSecondRarely,
-    /// What arrives between SIGTERM and the removal of the endpoint, about a second.
-    FirstSecond,
-    /// The hook's length is unknown, and with it what is lost.
-    Unknown,
-    /// The new pod's requests until it listens, and the old one's first second.
-    UntilListening,
 }
 
 /// Draws the life of a pod.
@@ -193,26 +179,24 @@ pub fn life(pod: &Pod<'_>) -> Life {
         .filter(|c| c.restart_policy.as_deref() == Some("Always"))
         .map(|c| (&c.0, true));
     let containers: Vec<(&Container<'_>, bool)> = main.chain(sidecars).collect();
-    let starts: Vec<Start> = containers.iter().map(|(c, _)| start(c)).collect();
-    let grace = pod.grace().max(0);
-    let ways = [
-        (How::Delete, grace),
-        (How::Rollout, grace),
-        (How::Eviction, grace),
-        (How::NodeShutdown, grace.min(NODE_SHUTDOWN_EXAMPLE)),
-        (How::Force, 0),
-    ];
-    let stops = ways
+    let starts: Vec<Start> = containers.iter().map(|(c, s)| start(c, *s)).collect();
+    let owner = pod.meta().owner_references.iter().find(|o| o.controller);
+    let stops = ways(owner.map(|owner| &*owner.kind), pod.grace())
         .into_iter()
         .map(|(how, grace)| {
-            let endings: Vec<Ending> = containers
+            let mut endings: Vec<Ending> = containers
                 .iter()
                 .map(|(container, after_main)| ending(container, *after_main, grace))
                 .collect();
+            wait_for_main(&mut endings, grace);
+            // Whoever owns a pod makes another, unless it wants fewer.
+            let replaced = owner.is_some() && how != How::ScaleIn;
             Stop {
                 how,
                 grace,
-                clients: losses(how, &starts, &endings),
+                replaced,
+                measured: !matches!(how, How::NodeShutdown | How::ShortGrace),
+                clients: loss::losses(how, replaced, &starts, &endings),
                 containers: endings,
             }
         })
@@ -220,9 +204,33 @@ pub fn life(pod: &Pod<'_>) -> Life {
     Life { starts, stops }
 }
 
-fn start(container: &Container<'_>) -> Start {
+/// The ways in which a pod of such an owner can end, each with the grace period that then holds.
+fn ways(owner: Option<&str>, grace: i64) -> Vec<(How, i64)> {
+    // The API server stores a negative one as 1.
+    let grace = if grace < 0 { 1 } else { grace };
+    let all = [
+        (How::Delete, grace),
+        (How::ScaleIn, grace),
+        (How::Rollout, grace),
+        (How::Eviction, grace),
+        (How::ShortGrace, SHORT_GRACE_EXAMPLE),
+        (How::NodeShutdown, grace.min(NODE_SHUTDOWN_EXAMPLE)),
+        (How::Force, 0),
+    ];
+    let can = |how: How| match how {
+        How::ScaleIn => !matches!(owner, None | Some("DaemonSet" | "Job" | "CronJob")),
+        How::Rollout => !matches!(owner, None | Some("Job" | "CronJob")),
+        // Only where it is shorter than what the pod has.
+        How::ShortGrace => grace > SHORT_GRACE_EXAMPLE,
+        _ => true,
+    };
+    all.into_iter().filter(|(how, _)| can(*how)).collect()
+}
+
+fn start(container: &Container<'_>, before_main: bool) -> Start {
     let asked = |probe: Option<&Probe<'_>>| {
         probe.map(|probe| Asked {
+            handler: probe.handler(),
             initial_delay: probe.initial_delay(),
             period: probe.period(),
             timeout: probe.timeout(),
@@ -232,22 +240,25 @@ fn start(container: &Container<'_>) -> Start {
     let startup = asked(container.startup_probe.value());
     let readiness = asked(container.readiness_probe.as_ref());
     let liveness = asked(container.liveness_probe.as_ref());
-    let ends = startup.or(liveness);
+    let ends = startup.as_ref().or(liveness.as_ref());
     Start {
         container: container.name.to_string(),
         serves: container.serves(),
-        startup,
-        readiness,
-        liveness,
-        ready: match (startup, readiness) {
+        before_main,
+        ready: match (&startup, &readiness) {
             (None, None) => Ready::AtOnce,
             (Some(_), None) => Ready::AfterStartup,
             (None, Some(_)) => Ready::AfterReadiness,
             (Some(_), Some(_)) => Ready::AfterBoth,
         },
+        // Readiness is asked at once when the startup probe succeeds.
+        noticed_within: startup.as_ref().or(readiness.as_ref()).map(|p| p.period),
         given_up_after: ends.map(|probe| probe.budget(probe.period)),
         // A failed probe costs the longer of period and timeout.
         given_up_at_worst: ends.map(|probe| probe.budget(probe.period.max(probe.timeout))),
+        startup,
+        readiness,
+        liveness,
     }
 }
 
@@ -258,77 +269,62 @@ impl Asked {
     }
 }
 
+/// The second at which the kubelet cuts a hook: the grace period, or one second where that is 0.
+fn hook_ends(grace: i64) -> u64 {
+    grace.max(1).unsigned_abs()
+}
+
 /// preStop is bounded by the grace period and comes out of it; the application gets two seconds at least.
 fn ending(container: &Container<'_>, after_main: bool, grace: i64) -> Ending {
-    let minimum = MINIMUM_AFTER_PRE_STOP.unsigned_abs();
-    // A grace period of 0 is that of a forced deletion, whose hook is cut after a second.
-    let most = if grace == 0 {
-        FORCED_HOOK_ENDS
-    } else {
-        grace.unsigned_abs()
-    };
+    let most = hook_ends(grace);
     let pre_stop = match container.pre_stop() {
         None => PreStop::None,
-        Some(hook) => hook.seconds().map_or(PreStop::Unknown, PreStop::Sleep),
+        Some(hook) => hook
+            .seconds()
+            .map_or(PreStop::Unknown, |seconds| PreStop::Sleep {
+                seconds,
+                exec: hook.is_exec_sleep(),
+            }),
     };
-    let sigterm = match pre_stop {
-        PreStop::None => Some(0),
-        PreStop::Sleep(seconds) => Some(seconds.min(most)),
-        PreStop::Unknown => None,
+    let (earliest, latest) = match pre_stop {
+        PreStop::None => (0, 0),
+        PreStop::Sleep { seconds, .. } => (seconds.min(most), seconds.min(most)),
+        PreStop::Unknown => (0, most),
     };
-    let sigkill = |sigterm: u64| grace.unsigned_abs().max(sigterm.saturating_add(minimum));
     Ending {
         container: container.name.to_string(),
         serves: container.serves(),
         after_main,
         pre_stop,
-        sigterm,
-        left: sigterm.map(|at| sigkill(at) - at),
-        // The longest that a hook of unknown length can take is all there is.
-        sigkill: sigkill(sigterm.unwrap_or(most)),
+        sigterm: earliest,
+        sigterm_at_latest: latest,
+        sigkill: sigkill(latest, grace),
     }
 }
 
-/// What each kind of client can lose with the container that loses most.
-fn losses(how: How, starts: &[Start], endings: &[Ending]) -> Vec<ClientLoss> {
-    let gated = starts
-        .iter()
-        .filter(|start| start.serves)
-        .all(|start| start.ready != Ready::AtOnce);
-    let worst = |client| {
-        if how == How::Rollout && !gated {
-            return Loss::UntilListening;
-        }
-        endings
-            .iter()
-            .filter(|ending| ending.serves)
-            .map(|ending| loss(client, ending, how))
-            .max()
-            .unwrap_or(Loss::Nothing)
-    };
-    [
-        Client::NewConnections,
-        Client::KeepAlive,
-        Client::KeepAliveRepeating,
-    ]
-    .map(|client| ClientLoss {
-        client,
-        loss: worst(client),
-    })
-    .to_vec()
+fn sigkill(sigterm: u64, grace: i64) -> u64 {
+    grace
+        .unsigned_abs()
+        .max(sigterm.saturating_add(MINIMUM_AFTER_PRE_STOP.unsigned_abs()))
 }
 
-fn loss(client: Client, ending: &Ending, how: How) -> Loss {
-    let new = match (ending.pre_stop, how) {
-        (PreStop::Unknown, _) => Loss::Unknown,
-        // Measured: the one second of its hook lost nothing, where 161 of 1,330 were lost without.
-        (PreStop::Sleep(1..), How::Force) => Loss::Nothing,
-        (PreStop::Sleep(seconds), _) if seconds >= SHORTEST_LOSSLESS_SLEEP => Loss::Nothing,
-        (PreStop::Sleep(1..), _) => Loss::FirstSecondRarely,
-        (PreStop::None | PreStop::Sleep(0), _) => Loss::FirstSecond,
+/// Native sidecars get SIGTERM when the main containers are gone, or the grace period is used up; hooks run
+/// at once in all of them (KEP-753; `killContainer`, k8s.io/kubernetes/pkg/kubelet/kuberuntime).
+fn wait_for_main(endings: &mut [Ending], grace: i64) {
+    let main = || endings.iter().filter(|ending| !ending.after_main);
+    let (Some(earliest), Some(_)) = (main().map(|e| e.sigterm).max(), main().next()) else {
+        return;
     };
-    match client {
-        Client::NewConnections | Client::KeepAliveRepeating => new,
-        Client::KeepAlive => new.max(Loss::OnePerConnection),
+    for sidecar in endings.iter_mut().filter(|ending| ending.after_main) {
+        sidecar.sigterm = sidecar.sigterm.max(earliest);
+        sidecar.sigterm_at_latest = sidecar
+            .sigterm_at_latest
+            .max(hook_ends(grace))
+            .max(sidecar.sigterm);
+        sidecar.sigkill = sigkill(sidecar.sigterm_at_latest, grace);
     }
 }
+
+#[cfg(test)]
+#[path = "timeline_tests.rs"]
+mod tests;

@@ -1,0 +1,114 @@
+//! What clients lose when a pod starts or ends: predictions, which `docs/lossless.md` holds against
+//! measurements.
+
+use serde::Serialize;
+
+use super::timeline::{Ending, How, PreStop, Ready, Start};
+
+/// The shortest sleep that lost no new connection, in seconds.
+pub const SHORTEST_LOSSLESS_SLEEP: u64 = 2;
+
+/// A kind of client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Client {
+    /// A new connection for each request.
+    NewConnections,
+    /// Persistent connections, and no request twice.
+    KeepAlive,
+    /// Persistent connections, and an idempotent request once more where a used connection closes before
+    /// any answer (RFC 9112 section 9.3.1).
+    KeepAliveRepeating,
+}
+
+impl Client {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [
+        Self::NewConnections,
+        Self::KeepAlive,
+        Self::KeepAliveRepeating,
+    ];
+}
+
+/// What a kind of client can lose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientLoss {
+    /// The kind of client.
+    pub client: Client,
+    /// The worst that it can lose when the pod ends, whatever the application does with SIGTERM.
+    pub ending: Loss,
+    /// Whether it also loses what is sent to the pod that comes in its place before that listens.
+    pub until_replacement_listens: bool,
+}
+
+impl ClientLoss {
+    /// Whether nothing is lost.
+    pub fn is_nothing(&self) -> bool {
+        self.ending == Loss::Nothing && !self.until_replacement_listens
+    }
+}
+
+/// What can be lost at a pod's end, from nothing to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// Nothing.
+    Nothing,
+    /// At SIGTERM, what is in flight and one request of each connection in use, where the application
+    /// closes connections without saying so.
+    OnePerConnection,
+    /// Now and then a request in the first second: the sleep is not longer than the slowest endpoint removal.
+    FirstSecondRarely,
+    /// Nothing more where the image has the `sleep` program that the hook runs; else the first second.
+    FirstSecondWithoutProgram,
+    /// What arrives between SIGTERM and the removal of the endpoint, about a second.
+    FirstSecond,
+    /// The hook's length is unknown, and with it what is lost.
+    Unknown,
+}
+
+/// What each kind of client can lose with the container that loses most.
+pub(super) fn losses(
+    how: How,
+    replaced: bool,
+    starts: &[Start],
+    endings: &[Ending],
+) -> Vec<ClientLoss> {
+    if !endings.iter().any(|ending| ending.serves) {
+        return Vec::new();
+    }
+    let gated = starts
+        .iter()
+        .filter(|start| start.serves)
+        .all(|start| start.ready != Ready::AtOnce);
+    Client::ALL
+        .map(|client| ClientLoss {
+            client,
+            ending: endings
+                .iter()
+                .filter(|ending| ending.serves)
+                .map(|ending| loss(client, ending, how))
+                .max()
+                .unwrap_or(Loss::Nothing),
+            until_replacement_listens: replaced && !gated,
+        })
+        .to_vec()
+}
+
+/// A hook counts for as long as it may run: a second where the deletion is forced.
+fn loss(client: Client, ending: &Ending, how: How) -> Loss {
+    let new = match ending.pre_stop {
+        PreStop::Unknown => Loss::Unknown,
+        PreStop::None | PreStop::Sleep { seconds: 0, .. } => Loss::FirstSecond,
+        PreStop::Sleep { exec: true, .. } => Loss::FirstSecondWithoutProgram,
+        PreStop::Sleep { .. } if ending.sigterm >= SHORTEST_LOSSLESS_SLEEP && how != How::Force => {
+            Loss::Nothing
+        }
+        PreStop::Sleep { .. } => Loss::FirstSecondRarely,
+    };
+    match client {
+        Client::NewConnections | Client::KeepAliveRepeating => new,
+        Client::KeepAlive => new.max(Loss::OnePerConnection),
+    }
+}
