@@ -185,6 +185,17 @@ pub struct Variable<'a> {
     pub value_from: Option<IgnoredAny>,
 }
 
+impl Variable<'_> {
+    /// The value, where the pod says it itself. An empty one and none are the same: the API server drops
+    /// the empty text before a webhook sees it.
+    pub fn literal(&self) -> Option<&str> {
+        match self.value_from {
+            Some(_) => None,
+            None => Some(self.value.as_deref().unwrap_or("")),
+        }
+    }
+}
+
 /// What a pod template without metadata has.
 static NO_METADATA: Metadata<'static> = Metadata {
     name: None,

@@ -53,6 +53,15 @@ fn default_container(container: &mut Value) {
             probe.remove("initialDelaySeconds");
         }
     }
+    let variables = container.get_mut("env").and_then(Value::as_array_mut);
+    for variable in variables.into_iter().flatten() {
+        if let Some(variable) = variable
+            .as_object_mut()
+            .filter(|v| v.get("value") == Some(&json!("")))
+        {
+            variable.shift_remove("value");
+        }
+    }
     let ports = container.get_mut("ports").and_then(Value::as_array_mut);
     for port in ports.into_iter().flatten() {
         if let Some(port) = port.as_object_mut() {
