@@ -185,7 +185,12 @@ impl Cluster {
         if !self.foreign {
             return;
         }
-        for path in [WEBHOOKS, "/api/v1/nodes", PRIORITY_CLASSES, "/api/v1/namespaces"] {
+        for path in [
+            WEBHOOKS,
+            "/api/v1/nodes",
+            PRIORITY_CLASSES,
+            "/api/v1/namespaces",
+        ] {
             let selector = format!("app.kubernetes.io/part-of={OURS}");
             for object in self.list(path, &selector).await {
                 let name = object["metadata"]["name"].as_str().unwrap_or_default();

@@ -91,7 +91,11 @@ async fn run(names: &[&str]) -> Result<(), String> {
         return Ok(());
     }
     let kept = keep_logs(folder.path());
-    Err(format!("failed: {}; logs: {}", failed.join(", "), kept.display()))
+    Err(format!(
+        "failed: {}; logs: {}",
+        failed.join(", "),
+        kept.display()
+    ))
 }
 
 /// Logs outlive the folder of a run that failed.
@@ -122,7 +126,12 @@ async fn up() -> Result<(), String> {
     std::fs::create_dir_all(&home).map_err(|why| why.to_string())?;
     let programs = Programs::find()?;
     let bed = Bed::start(&programs, &home).await?;
-    let ids: String = bed.processes.leave().iter().map(|id| format!("{id}\n")).collect();
+    let ids: String = bed
+        .processes
+        .leave()
+        .iter()
+        .map(|id| format!("{id}\n"))
+        .collect();
     std::fs::write(home.join("pids"), ids).map_err(|why| why.to_string())?;
     println!("export KUBECONFIG={}", bed.kubeconfig.display());
     if let Some(folder) = programs.own("kubectl").as_deref().and_then(Path::parent) {
@@ -138,7 +147,9 @@ fn down() -> Result<(), String> {
         // Ids are used again: only what was started with our files is ours to end.
         let command = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
         if String::from_utf8_lossy(&command).contains(&*home.to_string_lossy()) {
-            let _ = std::process::Command::new("kill").args(["-KILL", id]).status();
+            let _ = std::process::Command::new("kill")
+                .args(["-KILL", id])
+                .status();
         }
     }
     match std::fs::remove_dir_all(&home) {

@@ -76,7 +76,9 @@ impl Processes {
         let name = ended?;
         let text = std::fs::read_to_string(self.log(&name)).unwrap_or_default();
         let from = text.len().saturating_sub(2000);
-        let tail = text.get(text.ceil_char_boundary(from)..).unwrap_or_default();
+        let tail = text
+            .get(text.ceil_char_boundary(from)..)
+            .unwrap_or_default();
         Some(format!("{name} ended by itself: {tail}"))
     }
 

@@ -151,10 +151,8 @@ fn host() -> String {
 
 /// The binary under test: the one that cargo built beside this, or another.
 pub(crate) fn program() -> PathBuf {
-    std::env::var_os("PODGRACE_E2E_BINARY").map_or_else(
-        || env!("CARGO_BIN_EXE_podgrace").into(),
-        PathBuf::from,
-    )
+    std::env::var_os("PODGRACE_E2E_BINARY")
+        .map_or_else(|| env!("CARGO_BIN_EXE_podgrace").into(), PathBuf::from)
 }
 
 /// A pod with a webhook's patch in it, and one without.

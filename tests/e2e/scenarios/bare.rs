@@ -50,10 +50,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
         spec["containers"][0]["volumeMounts"] = Value::Null;
         spec
     };
-    assert_eq!(
-        without_token(&by_file.accepted()),
-        without_token(&tried)
-    );
+    assert_eq!(without_token(&by_file.accepted()), without_token(&tried));
     passed()
 }
 
@@ -115,6 +112,10 @@ pub(super) async fn warnings(cluster: Arc<Cluster>) -> Outcome {
         assert!(found, "{needed:?} in:\n{told}");
     }
     let stored = cluster.get(&pods(&namespace), "web").await.accepted();
-    assert!(stored["spec"]["containers"][0].get("startupProbe").is_none());
+    assert!(
+        stored["spec"]["containers"][0]
+            .get("startupProbe")
+            .is_none()
+    );
     Outcome::Passed(format!("{} lines", lines.len()))
 }

@@ -62,7 +62,10 @@ impl Corners<'_> {
         self.without(&most).await.accepted();
         let stored = self.with(&most).await.accepted();
         let container = &stored["spec"]["containers"][0];
-        assert_eq!(container["startupProbe"], container["livenessProbe"], "copied literally");
+        assert_eq!(
+            container["startupProbe"], container["livenessProbe"],
+            "copied literally"
+        );
         let beyond = probing(&json!({"periodSeconds": i64::from(i32::MAX) + 1}));
         assert_eq!(self.without(&beyond).await.status, 400);
 
@@ -71,9 +74,17 @@ impl Corners<'_> {
         undeclared["spec"]["containers"][0]["livenessProbe"]["httpGet"]["port"] = "admin".into();
         self.without(&undeclared).await.accepted();
         let reply = self.with(&undeclared).await;
-        assert!(reply.our_warnings()[0].contains("admin"), "{:?}", reply.warnings);
+        assert!(
+            reply.our_warnings()[0].contains("admin"),
+            "{:?}",
+            reply.warnings
+        );
         let stored = reply.accepted();
-        assert!(stored["spec"]["containers"][0].get("startupProbe").is_none());
+        assert!(
+            stored["spec"]["containers"][0]
+                .get("startupProbe")
+                .is_none()
+        );
 
         // The gate is off: what it guards is dropped, and what is left is empty.
         let mut signal = pod("web");
@@ -92,28 +103,38 @@ impl Corners<'_> {
                 json!({"preStop": {"sleep": {"seconds": sleep}}});
             pod
         };
-        for (sleep, grace, accepted) in [
-            (30, 30, true),
-            (31, 30, false),
-            (0, 0, true),
-            (1, 0, false),
-            (1, -5, true),
-            (2, -5, false),
-            (i64::MAX, i64::MAX, true),
-            (-1, 30, false),
+        // A sleep that does not fit is refused, unless we are asked first: room for the application is room
+        // for the sleep too.
+        for (sleep, grace, without, with) in [
+            (30, 30, true, true),
+            (31, 30, false, true),
+            (0, 0, true, true),
+            (1, 0, false, false),
+            (1, -5, true, true),
+            (2, -5, false, true),
+            (601, 30, false, false),
+            (i64::MAX, i64::MAX, true, true),
+            (-1, 30, false, false),
         ] {
             let pod = sleeping(sleep, grace);
-            for reply in [self.without(&pod).await, self.with(&pod).await] {
+            for (reply, accepted) in [
+                (self.without(&pod).await, without),
+                (self.with(&pod).await, with),
+            ] {
                 let message = reply.message();
-                assert_eq!(reply.is_accepted(), accepted, "{sleep} of {grace}: {message}");
+                assert_eq!(
+                    reply.is_accepted(),
+                    accepted,
+                    "{sleep} of {grace}: {message}"
+                );
             }
         }
-        // What is as good as nothing is left as it is; what is as long as can be stays so.
+        // Zero is somebody's wish. What is negative is 1 before we are asked.
         for (grace, stored_as, injected) in [
             (0, 0, false),
-            (-1, 1, false),
-            (i64::MIN, 1, false),
-            (1, 6, true),
+            (-1, 7, true),
+            (i64::MIN, 7, true),
+            (1, 7, true),
             (i64::MAX, i64::MAX, true),
             (i64::MAX - 3, i64::MAX, true),
         ] {
@@ -170,7 +191,11 @@ impl Corners<'_> {
             pod["spec"]["automountServiceAccountToken"] = false.into();
             self.without(&pod).await.accepted();
             let reply = self.with(&pod).await;
-            assert!(reply.is_accepted() && !is_injected(&reply), "{over}: {:#}", reply.body);
+            assert!(
+                reply.is_accepted() && !is_injected(&reply),
+                "{over}: {:#}",
+                reply.body
+            );
         }
 
         // One container that ends by itself in a pod that does not, and the reverse.
@@ -232,7 +257,10 @@ impl Corners<'_> {
         let version = self.cluster.get("", "version").await.accepted();
         let minor = version["minor"].as_str().expect("a minor version");
         let minor: u32 = minor.trim_end_matches('+').parse().expect("a number");
-        assert!(minor < 33 || version["emulationMinor"].is_string(), "{version}");
+        assert!(
+            minor < 33 || version["emulationMinor"].is_string(),
+            "{version}"
+        );
 
         let api = self.cluster.get("/openapi/v3/api", "v1").await.accepted();
         let handler = &api["components"]["schemas"]["io.k8s.api.core.v1.LifecycleHandler"];

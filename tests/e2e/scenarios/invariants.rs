@@ -125,7 +125,12 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
         failures.is_empty(),
         "{} failed; the first:\n{}",
         failures.len(),
-        failures.iter().take(5).cloned().collect::<Vec<_>>().join("\n\n")
+        failures
+            .iter()
+            .take(5)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("\n\n")
     );
     // Pods that are all rejected would prove nothing.
     assert!(tally["accepted without us"] * 2 > pods, "{tally:?}");
@@ -160,7 +165,11 @@ impl Bench {
                 is_permitted(change, &before, &after)
                     .map_err(|why| context(&format!("{namespace}: {change}: {why}")))?;
             }
-            count(if changes.is_empty() { "left alone" } else { "injected" });
+            count(if changes.is_empty() {
+                "left alone"
+            } else {
+                "injected"
+            });
             for (what, part) in [
                 ("startup probes", "/startupProbe"),
                 ("hooks", "/lifecycle"),
@@ -176,7 +185,9 @@ impl Bench {
             let again = injected(&with.body, namespace, policy, None);
             if let Some(again) = again {
                 let more = differences(&after, &comparable(&again));
-                return Err(context(&format!("{namespace}: a second pass adds {more:?}")));
+                return Err(context(&format!(
+                    "{namespace}: a second pass adds {more:?}"
+                )));
             }
 
             // The file that `inject` would write becomes the same pod.
@@ -186,12 +197,16 @@ impl Bench {
             let differs = differences(&after["spec"], &comparable(&by_file.body)["spec"]);
             if !by_file.is_accepted() || !differs.is_empty() {
                 let message = by_file.message();
-                return Err(context(&format!("{namespace} by file: {message}{differs:?}")));
+                return Err(context(&format!(
+                    "{namespace} by file: {message}{differs:?}"
+                )));
             }
         }
 
         // Any configuration and any Namespace.
-        let Case { namespace, policy, .. } = &case;
+        let Case {
+            namespace, policy, ..
+        } = &case;
         if let Some(pod) = injected(&before, "shop", policy, namespace.as_ref()) {
             let reply = self.cluster.try_pod(&self.plain, &pod).await;
             if !reply.is_accepted() {
@@ -235,7 +250,13 @@ fn injected(pod: &Value, namespace: &str, policy: &Policy, said: Option<&Said>) 
 fn comparable(pod: &Value) -> Value {
     let mut pod = pod.clone();
     if let Some(metadata) = pod["metadata"].as_object_mut() {
-        for name in ["uid", "creationTimestamp", "managedFields", "namespace", "resourceVersion"] {
+        for name in [
+            "uid",
+            "creationTimestamp",
+            "managedFields",
+            "namespace",
+            "resourceVersion",
+        ] {
             metadata.shift_remove(name);
         }
     }
@@ -289,7 +310,13 @@ fn is_permitted(path: &str, before: &Value, after: &Value) -> Result<(), String>
         ["metadata", "annotations"] | ["metadata", "annotations", "podgrace.io~1injected"] => {}
         ["spec", "containers" | "initContainers", _, "startupProbe"]
         | ["spec", "containers" | "initContainers", _, "lifecycle"]
-        | ["spec", "containers" | "initContainers", _, "lifecycle", "preStop"]
+        | [
+            "spec",
+            "containers" | "initContainers",
+            _,
+            "lifecycle",
+            "preStop",
+        ]
         | ["spec", "containers" | "initContainers", _, "env"]
         | ["spec", "containers" | "initContainers", _, "env", _] => {}
         _ => return refused(),

@@ -45,7 +45,10 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     while let Some(maker) = makers.join_next().await {
         maker.expect("no pod was turned away");
     }
-    let (with, without) = (with.load(Ordering::Relaxed), without.load(Ordering::Relaxed));
+    let (with, without) = (
+        with.load(Ordering::Relaxed),
+        without.load(Ordering::Relaxed),
+    );
     assert!(with > 0 && without > 0, "{with} {without}");
     assert_eq!(left_alone[0], 0, "while it ran");
     Outcome::Passed(format!(

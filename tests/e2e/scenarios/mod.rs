@@ -31,7 +31,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("kubectl sees warnings", |c| Box::pin(bare::warnings(c))),
     ("pods of workloads", |c| Box::pin(workloads::run(c))),
     ("the audit log", |c| Box::pin(audit_log::run(c))),
-    ("another webhook's sidecar", |c| Box::pin(reinvocation::run(c))),
+    ("another webhook's sidecar", |c| {
+        Box::pin(reinvocation::run(c))
+    }),
     ("the webhook is killed", |c| Box::pin(killed::run(c))),
     ("corners", |c| Box::pin(corners::run(c))),
     ("generated pods", |c| Box::pin(invariants::run(c))),

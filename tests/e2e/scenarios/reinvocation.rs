@@ -38,10 +38,14 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
         cluster.global(WEBHOOKS, other).await;
         eventually("a sidecar", || async {
             let made = cluster.try_pod(&namespace, &pod("web")).await.accepted();
-            made["spec"]["containers"].as_array().is_some_and(|c| c.len() == 2)
+            made["spec"]["containers"]
+                .as_array()
+                .is_some_and(|c| c.len() == 2)
         })
         .await;
-        webhook.register_as(&format!("inject-{order}"), &namespace).await;
+        webhook
+            .register_as(&format!("inject-{order}"), &namespace)
+            .await;
         let made = cluster.try_pod(&namespace, &pod("web")).await.accepted();
         let containers = made["spec"]["containers"].as_array().expect("containers");
         assert_eq!(containers.len(), 2, "one sidecar, once");
@@ -50,7 +54,10 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
             assert_eq!(container["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
         }
         let grace = made["spec"]["terminationGracePeriodSeconds"].as_i64();
-        pods.push((grace.expect("a number"), made["metadata"]["annotations"].clone()));
+        pods.push((
+            grace.expect("a number"),
+            made["metadata"]["annotations"].clone(),
+        ));
     }
     let [(after, record), (before, _)] = pods.as_slice() else {
         unreachable!("two orders");
@@ -92,7 +99,9 @@ async fn serve_sidecars(authority: &Authority) -> String {
 
 async fn add_sidecar(request: Request<Incoming>) -> Result<Response<axum::body::Body>, Infallible> {
     let body = axum::body::Body::new(request.into_body());
-    let body = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
+    let body = axum::body::to_bytes(body, usize::MAX)
+        .await
+        .expect("a body");
     let review: Value = serde_json::from_slice(&body).expect("a review");
     let mut response = json!({"uid": review["request"]["uid"], "allowed": true});
     let containers = &review["request"]["object"]["spec"]["containers"];

@@ -27,7 +27,8 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     let node = json!({"metadata": {"name": "podgrace-e2e"}});
     cluster.global("/api/v1/nodes", node).await;
 
-    let ready_when_alive = json!({"httpGet": {"path": "/healthz", "port": "http"}, "timeoutSeconds": 2});
+    let ready_when_alive =
+        json!({"httpGet": {"path": "/healthz", "port": "http"}, "timeoutSeconds": 2});
     for (kind, name, change, fate) in [
         ("Deployment", "web", json!({}), Fate::Injected),
         ("ReplicaSet", "set", json!({}), Fate::Injected),
@@ -72,7 +73,10 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
             "ReplicationController" => {
                 format!("/api/v1/namespaces/{namespace}/replicationcontrollers")
             }
-            _ => format!("/apis/apps/v1/namespaces/{namespace}/{}s", kind.to_lowercase()),
+            _ => format!(
+                "/apis/apps/v1/namespaces/{namespace}/{}s",
+                kind.to_lowercase()
+            ),
         };
         let workload = workload(kind, name, change);
         cluster.create(&path, &workload, false).await.accepted();
