@@ -4,7 +4,7 @@
 .PHONY: help build release test golden readme fmt fmt-check lint doc deny advisories bench fuzz-check ci
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the binary with debug information: target/debug/podgrace
 	cargo build
@@ -48,3 +48,5 @@ fuzz-check: ## Compile the fuzz targets, where there are any
 
 ci: ## Run everything that a change must pass
 	.ci/run
+
+include tests/cluster/cluster.mk
