@@ -253,12 +253,19 @@ impl Case {
         let made = self.made(&self.input);
         let injected = self.inject();
         let disagreement = self.disagreement(&made, &injected.stdout);
-        let outputs = BTreeMap::from([
+        let mut outputs = BTreeMap::from([
             ("patch.json".to_owned(), patches(&made)),
             ("answer.json".to_owned(), answers(&made)),
             (self.file.replace("input", "mutated"), injected.stdout),
             ("stderr.txt".to_owned(), injected.stderr),
         ]);
+        // Long, so only where somebody asked for it by making the file; it must run everywhere.
+        let explained = self.podgrace(&["explain", "-f", self.file], b"");
+        if self.folder.join("explain.txt").exists() {
+            outputs.insert("explain.txt".to_owned(), explained.stdout);
+        } else if explained.stdout.is_empty() {
+            panic!("{}: explain: {}", self.name, explained.stderr);
+        }
         (outputs, disagreement)
     }
 

@@ -29,3 +29,4 @@ pub mod spring;
 pub mod startup;
 pub mod text;
 pub mod timeline;
+mod variables;

@@ -2,16 +2,16 @@
 
 /// The candidate most like `name`, if one is like it at all.
 pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    // Jaro-Winkler of 0.8 takes a slip or two of the keyboard and refuses another word. In a short name it
-    // takes too few: there one slip (a letter too many, missing, wrong, or two swapped) is enough.
-    let alike = |candidate: &str| {
-        let likeness = strsim::jaro_winkler(name, candidate);
-        let one_slip = candidate.len() > 2 && strsim::osa_distance(name, candidate) == 1;
-        (likeness >= 0.8 || one_slip).then_some(likeness)
+    // Jaro-Winkler of 0.8 takes a slip or two of the keyboard and refuses another word; of short names it
+    // sees too little to take even one: wbe for web.
+    let likeness = |candidate| match strsim::osa_distance(name, candidate) {
+        1 if name.len() > 2 => 1.0,
+        _ => strsim::jaro_winkler(name, candidate),
     };
     candidates
         .into_iter()
-        .filter_map(|candidate| Some((alike(candidate)?, candidate)))
+        .map(|candidate| (likeness(candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
 }

@@ -31,6 +31,17 @@ pub struct Skipped {
     pub why: Skip,
 }
 
+impl Skipped {
+    /// A whole container that is left alone.
+    pub(super) fn container(name: &str, why: Skip) -> Self {
+        Self {
+            container: Some(name.to_owned()),
+            part: Part::Everything,
+            why,
+        }
+    }
+}
+
 /// A reason for leaving something alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each variant's sentence says what it is")]
