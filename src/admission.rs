@@ -491,7 +491,17 @@ impl Draft {
         if !self.skips.is_empty() {
             line += &format!(" (left alone: {})", self.skips.join(", "));
         }
-        line.replace(char::is_control, " ")
+        without_controls(line)
+    }
+}
+
+/// The text with a space for each control character: keys and container names that Kubernetes has not
+/// checked yet may hold anything.
+fn without_controls(text: String) -> String {
+    if text.contains(char::is_control) {
+        text.replace(char::is_control, " ")
+    } else {
+        text
     }
 }
 
@@ -500,10 +510,7 @@ fn cut(mut warnings: Vec<String>) -> Vec<String> {
     let more = warnings.len().saturating_sub(WARNINGS);
     warnings.truncate(WARNINGS);
     for warning in &mut warnings {
-        // Keys and container names that Kubernetes has not checked yet may hold anything.
-        if warning.contains(char::is_control) {
-            *warning = warning.replace(char::is_control, " ");
-        }
+        *warning = without_controls(std::mem::take(warning));
         if let Some((at, _)) = warning.char_indices().nth(WARNING_LENGTH - 1) {
             warning.truncate(at);
             warning.push('…');

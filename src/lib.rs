@@ -4,14 +4,16 @@
 //!
 //! ```text
 //! bytes → admission → policy → plan → patch → bytes
-//! manifests → workload → policy → plan → patch | timeline → report
+//! manifests → workload → policy → plan → patch | timeline → explain → report
 //! ```
 
 pub mod admission;
 pub mod certs;
 pub mod cli;
 pub mod config;
+pub mod explain;
 pub mod lifecycle;
 pub mod manifests;
+pub mod report;
 pub mod server;
 pub mod workload;

@@ -306,6 +306,7 @@ fn reasons() -> [(&'static str, Vec<Skip>); 6] {
                 Skip::ProgressDeadline(900),
                 Skip::PortUndeclared("NAME".into()),
                 Skip::PortUnclear,
+                Skip::ProbeUnreadable,
                 Skip::HostNetwork,
                 Skip::SpringPortUnclear,
                 Skip::SpringTls,

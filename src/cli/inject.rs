@@ -5,7 +5,7 @@ use std::io::Write as _;
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{Patch, PatchOperation};
 
-use super::input::{Files, Planner, Surroundings};
+use super::input::{Files, Input, Surroundings, place};
 use super::{Status, complain};
 use crate::lifecycle::patch;
 use crate::lifecycle::policy::Mode;
@@ -32,21 +32,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
-    let mut injector = Injector {
-        planner: arguments.surroundings.planner()?,
-        status: Status::Clean,
-    };
-    let mut sources = Vec::new();
-    for source in arguments.files.sources() {
-        match source {
-            Ok(source) => sources.push(source),
-            Err(error) => injector.fail(&error.to_string()),
-        }
-    }
-    // A Namespace may stand behind the workloads that it speaks to, or in another file.
-    for source in &sources {
-        injector.planner.learn_from(source);
-    }
+    let (input, sources) = Input::open(&arguments.files, &arguments.surroundings)?;
+    let mut injector = Injector { input };
     let mut out = std::io::stdout().lock();
     let mut printed = Vec::new();
     for source in sources {
@@ -66,7 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
         }
     }
     out.flush()?;
-    Ok(injector.status)
+    Ok(injector.input.status)
 }
 
 /// What keeps two files that are printed one after the other documents of their own.
@@ -80,8 +67,7 @@ fn between(before: &[u8], after: &[u8]) -> &'static [u8] {
 }
 
 struct Injector {
-    planner: Planner,
-    status: Status,
+    input: Input,
 }
 
 impl Injector {
@@ -89,13 +75,8 @@ impl Injector {
     fn inject(&mut self, source: &Source) -> Vec<u8> {
         let mut out = Vec::with_capacity(source.bytes.len());
         for chunk in manifests::split(&source.bytes) {
-            let edited = match manifests::read(&source.bytes, &chunk) {
-                Ok(document) => self.edited(source, &document),
-                Err(error) => {
-                    self.fail(&format!("{}:{error}", source.name));
-                    None
-                }
-            };
+            let document = self.input.document(source, &chunk);
+            let edited = document.and_then(|document| self.edited(source, &document));
             match edited {
                 Some(text) => out.extend_from_slice(text.as_bytes()),
                 None => out.extend_from_slice(&source.bytes[chunk.range]),
@@ -116,7 +97,7 @@ impl Injector {
         match manifests::edit(document, &Patch(operations)) {
             Ok(text) => Some(text),
             Err(error) => {
-                self.fail(&format!("{}: {error}", source.name));
+                self.input.fail(&format!("{}: {error}", source.name));
                 None
             }
         }
@@ -129,43 +110,33 @@ impl Injector {
         document: &Document<'_>,
         workload: &Workload,
     ) -> Vec<PatchOperation> {
-        let place = || {
-            let position = document.nearest(&workload.template);
-            format!("{}:{position}: {}", source.name, workload.title())
-        };
-        let Some(pod) = workload.pod(document.value()) else {
-            self.fail(&format!("{}: it has no pod template", place()));
-            return Vec::new();
-        };
-        let planned = self.planner.plan(workload, &pod.to_string(), |pod, plan| {
-            for problem in &plan.problems {
-                complain(&format!("{}: {}", place(), text::problem(problem)));
-            }
-            for skipped in plan.skips.iter().filter(|s| s.why.is_refusal()) {
-                complain(&format!("{}: {}", place(), text::skipped(skipped)));
-            }
-            match plan.mode.value {
-                Mode::Off => Vec::new(),
-                Mode::Audit => {
-                    for change in &plan.changes {
-                        complain(&format!("{}: would add {}", place(), text::change(change)));
-                    }
-                    Vec::new()
+        let place = || place(source, document, workload);
+        let planned = self
+            .input
+            .plan(source, document, workload, |_, _, pod, plan| {
+                for problem in &plan.problems {
+                    complain(&format!("{}: {}", place(), text::problem(problem)));
                 }
-                // The diff is the record: `inject` writes none.
-                Mode::Enforce => patch::patch(pod, &plan.changes, None).0,
-            }
-        });
-        match planned {
-            Ok(operations) => operations
-                .into_iter()
-                .map(|operation| below(&workload.template, operation))
-                .collect(),
-            Err(error) => {
-                self.fail(&format!("{}: not readable as a pod: {error}", place()));
-                Vec::new()
-            }
-        }
+                for skipped in plan.skips.iter().filter(|s| s.why.is_refusal()) {
+                    complain(&format!("{}: {}", place(), text::skipped(skipped)));
+                }
+                match plan.mode.value {
+                    Mode::Off => Vec::new(),
+                    Mode::Audit => {
+                        for change in &plan.changes {
+                            complain(&format!("{}: would add {}", place(), text::change(change)));
+                        }
+                        Vec::new()
+                    }
+                    // The diff is the record: `inject` writes none.
+                    Mode::Enforce => patch::patch(pod, &plan.changes, None).0,
+                }
+            });
+        planned
+            .into_iter()
+            .flatten()
+            .map(|operation| below(&workload.template, operation))
+            .collect()
     }
 
     fn write_back(&mut self, source: &Source, injected: &[u8]) -> anyhow::Result<()> {
@@ -175,14 +146,9 @@ impl Injector {
         if source.bytes != injected
             && let Err(error) = std::fs::write(&source.name, injected)
         {
-            self.fail(&format!("{}: {error}", source.name));
+            self.input.fail(&format!("{}: {error}", source.name));
         }
         Ok(())
-    }
-
-    fn fail(&mut self, message: &str) {
-        complain(message);
-        self.status = Status::Error;
     }
 }
 

@@ -7,13 +7,16 @@ use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use serde_json::Value;
 
+use super::{Status, complain};
 use crate::config::Configuration;
+use crate::explain::Place;
 use crate::lifecycle::annotations::Said;
 use crate::lifecycle::json::{Object, StrMap};
 use crate::lifecycle::plan::{Context, Plan, plan};
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::policy::{Mode, Policy, SleepAction};
-use crate::manifests::{self, Source, SourceError, Sources};
+use crate::lifecycle::settings::DOMAIN;
+use crate::manifests::{self, Chunk, Document, Source, SourceError, Sources};
 use crate::workload::Workload;
 
 /// Which manifests to read.
@@ -107,8 +110,10 @@ pub(super) struct Planner {
     pub(super) configuration: Configuration,
     /// What holds for all pods.
     pub(super) policy: Policy,
+    /// Whether the mode is the command line's, not the configuration's.
+    pub(super) mode_is_argument: bool,
     /// What each known Namespace says.
-    namespaces: BTreeMap<String, Said>,
+    namespaces: BTreeMap<String, KnownNamespace>,
     /// The namespace of manifests that name none.
     default_namespace: Option<String>,
 }
@@ -135,6 +140,7 @@ impl Surroundings {
         let mut planner = Planner {
             configuration,
             policy,
+            mode_is_argument: self.mode.is_some(),
             namespaces: BTreeMap::new(),
             default_namespace: self.namespace.clone(),
         };
@@ -153,53 +159,65 @@ impl Planner {
     fn read_namespaces(&mut self, file: &Path) -> anyhow::Result<()> {
         let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
         let before = self.namespaces.len();
+        let name = file.display().to_string();
         for chunk in manifests::split(&bytes) {
-            let document =
-                manifests::read(&bytes, &chunk).with_context(|| file.display().to_string())?;
-            self.learn(document.value());
+            let document = manifests::read(&bytes, &chunk).with_context(|| name.clone())?;
+            self.learn(&name, &document, "", document.value());
         }
         if self.namespaces.len() == before {
-            bail!("{}: there is no Namespace in it", file.display());
+            bail!("{name}: there is no Namespace in it");
         }
         Ok(())
     }
 
     /// Remembers what the Namespaces in a file say to their pods. Documents that cannot be read are left to
     /// whoever needs them.
-    pub(super) fn learn_from(&mut self, source: &Source) {
+    fn learn_from(&mut self, source: &Source) {
         for chunk in manifests::split(&source.bytes) {
             let bytes = &source.bytes[chunk.range.clone()];
             // Most files have none, and reading a document costs a thousand times this look.
             if bytes.windows(9).any(|word| word == b"Namespace")
                 && let Ok(document) = manifests::read(&source.bytes, &chunk)
             {
-                self.learn(document.value());
+                self.learn(&source.name, &document, "", document.value());
             }
         }
     }
 
-    /// What a document's Namespaces say to their pods; what was known before stays.
-    fn learn(&mut self, document: &Value) {
-        if document["kind"] == "List" {
-            for item in document["items"].as_array().into_iter().flatten() {
-                self.learn(item);
+    /// What the Namespaces in an object say to their pods; what was known before stays. `pointer` is the
+    /// object's in the document.
+    fn learn(&mut self, file: &str, document: &Document<'_>, pointer: &str, object: &Value) {
+        if object["kind"] == "List" {
+            let items = object["items"].as_array().into_iter().flatten();
+            for (index, item) in items.enumerate() {
+                self.learn(file, document, &format!("{pointer}/items/{index}"), item);
             }
         }
-        if document["kind"] != "Namespace" || document["apiVersion"] != "v1" {
+        if object["kind"] != "Namespace" || object["apiVersion"] != "v1" {
             return;
         }
-        let Some(name) = document["metadata"]["name"].as_str() else {
+        let Some(name) = object["metadata"]["name"].as_str() else {
             return;
         };
-        let strings = |key: &str| -> StrMap<'_> {
-            let map = document["metadata"][key].as_object();
+        let strings = |kind: &str| -> StrMap<'_> {
+            let map = object["metadata"][kind].as_object();
             map.into_iter()
                 .flatten()
                 .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
                 .collect()
         };
-        let said = Said::by_namespace(&strings("labels"), &strings("annotations"));
-        self.namespaces.entry(name.to_owned()).or_insert(said);
+        let (labels, annotations) = (strings("labels"), strings("annotations"));
+        let mut places = BTreeMap::new();
+        for (kind, map) in [("labels", &labels), ("annotations", &annotations)] {
+            for (key, _) in map.iter().filter(|(key, _)| key.contains(DOMAIN)) {
+                let at = format!("{pointer}/metadata/{kind}/{}", key.replace('/', "~1"));
+                places.insert(key.to_owned(), Place::new(file, document.nearest(&at)));
+            }
+        }
+        let said = Said::by_namespace(&labels, &annotations);
+        self.namespaces
+            .entry(name.to_owned())
+            .or_insert(KnownNamespace { said, places });
     }
 
     /// The namespace that a workload goes to, where that is known.
@@ -210,24 +228,107 @@ impl Planner {
             .or(self.default_namespace.as_deref())
     }
 
-    /// Plans for a workload's pod, given as JSON, and hands both on.
-    ///
-    /// # Errors
-    /// Where the pod cannot be read as one.
-    pub(super) fn plan<T>(
-        &self,
-        workload: &Workload,
-        pod: &str,
-        then: impl FnOnce(&Pod<'_>, &Plan) -> T,
-    ) -> Result<T, serde_json::Error> {
-        let Object(pod): Object<Pod<'_>> = serde_json::from_str(pod)?;
+    /// Where a Namespace says what it says, by key.
+    pub(super) fn namespace_places(&self, name: &str) -> Option<&BTreeMap<String, Place>> {
+        self.namespaces.get(name).map(|known| &known.places)
+    }
+
+    /// What is known about a workload's pod besides itself.
+    pub(super) fn context<'p>(&'p self, workload: &'p Workload) -> Context<'p> {
         let namespace = self.namespace(workload);
-        let context = Context {
+        Context {
             policy: &self.policy,
             namespace,
-            namespace_said: namespace.and_then(|name| self.namespaces.get(name)),
-        };
-        let plan = plan(&pod, &context);
-        Ok(then(&pod, &plan))
+            namespace_said: namespace
+                .and_then(|name| self.namespaces.get(name))
+                .map(|known| &known.said),
+        }
     }
+}
+
+/// What a Namespace says, and where.
+#[derive(Debug)]
+struct KnownNamespace {
+    said: Said,
+    places: BTreeMap<String, Place>,
+}
+
+/// The manifests of one run, and how it went so far. What cannot be read is told and left out.
+pub(super) struct Input {
+    pub(super) planner: Planner,
+    pub(super) status: Status,
+}
+
+impl Input {
+    /// Reads the files, and what the Namespaces in them say: one may stand behind the workloads that it
+    /// speaks to, or in another file.
+    pub(super) fn open(
+        files: &Files,
+        surroundings: &Surroundings,
+    ) -> anyhow::Result<(Self, Vec<Source>)> {
+        let mut input = Self {
+            planner: surroundings.planner()?,
+            status: Status::Clean,
+        };
+        let mut sources = Vec::new();
+        for source in files.sources() {
+            match source {
+                Ok(source) => sources.push(source),
+                Err(error) => input.fail(&error.to_string()),
+            }
+        }
+        for source in &sources {
+            input.planner.learn_from(source);
+        }
+        Ok((input, sources))
+    }
+
+    /// One document of a file.
+    pub(super) fn document<'s>(
+        &mut self,
+        source: &'s Source,
+        chunk: &Chunk,
+    ) -> Option<Document<'s>> {
+        manifests::read(&source.bytes, chunk)
+            .map_err(|error| self.fail(&format!("{}:{error}", source.name)))
+            .ok()
+    }
+
+    /// Plans for a workload's pod and hands the pod, its JSON and its plan on.
+    pub(super) fn plan<T>(
+        &mut self,
+        source: &Source,
+        document: &Document<'_>,
+        workload: &Workload,
+        then: impl FnOnce(&Planner, &str, &Pod<'_>, &Plan) -> T,
+    ) -> Option<T> {
+        let place = || place(source, document, workload);
+        let Some(pod) = workload.pod(document.value()) else {
+            self.fail(&format!("{}: it has no pod template", place()));
+            return None;
+        };
+        let json = pod.to_string();
+        match serde_json::from_str::<Object<Pod<'_>>>(&json) {
+            Ok(Object(pod)) => {
+                let plan = plan(&pod, &self.planner.context(workload));
+                Some(then(&self.planner, &json, &pod, &plan))
+            }
+            Err(error) => {
+                self.fail(&format!("{}: not readable as a pod: {error}", place()));
+                None
+            }
+        }
+    }
+
+    /// Says that something went wrong, and remembers it for the exit code.
+    pub(super) fn fail(&mut self, message: &str) {
+        complain(message);
+        self.status = Status::Error;
+    }
+}
+
+/// A workload's place, to stand before what is said about it.
+pub(super) fn place(source: &Source, document: &Document<'_>, workload: &Workload) -> String {
+    let position = document.nearest(&workload.template);
+    format!("{}:{position}: {}", source.name, workload.title())
 }

@@ -3,6 +3,7 @@
 mod completions;
 mod config;
 mod demo;
+mod explain;
 mod inject;
 mod input;
 mod serve;
@@ -48,6 +49,7 @@ enum Command {
     Serve(serve::Arguments),
     Demo(demo::Arguments),
     Inject(inject::Arguments),
+    Explain(explain::Arguments),
     Config(config::Arguments),
     Completions(completions::Arguments),
     #[command(hide = true)]
@@ -61,6 +63,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Inject(arguments) => inject::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => completions::man(&arguments),

@@ -15,8 +15,11 @@ use tokio::sync::oneshot;
 use super::Status;
 use crate::certs::Authority;
 use crate::lifecycle::annotations::Said;
-use crate::lifecycle::json::StrMap;
+use crate::lifecycle::json::{Object, StrMap};
+use crate::lifecycle::pod::Pod;
+use crate::lifecycle::timeline::{Life, life};
 use crate::manifests;
+use crate::report;
 use crate::server::{CertificateSource, Engine, Identity, Options};
 use crate::workload::workloads;
 
@@ -176,11 +179,21 @@ impl Scene {
             }
             let mut after = pod.clone();
             json_patch::patch(&mut after, &patch)?;
-            let _ = after;
+            writeln!(out)?;
+            for line in report::stop(&pod_life(pod)?, &pod_life(&after)?).lines() {
+                writeln!(out, "   {line}")?;
+            }
         }
         writeln!(out, "\n   {}", self.moral)?;
         Ok(())
     }
+}
+
+/// A pod's life, from its JSON.
+fn pod_life(pod: &Value) -> anyhow::Result<Life> {
+    let json = pod.to_string();
+    let Object(pod): Object<Pod<'_>> = serde_json::from_str(&json)?;
+    Ok(life(&pod))
 }
 
 /// The pod that the scene's workload makes, as the API server shows it: with its defaults.
