@@ -3,6 +3,12 @@
 //! `e2e run [PART OF A NAME…]` runs them, `e2e up` and `e2e down` start and end a control plane for people;
 //! `tests/cluster/cluster.mk` calls all three. Without such a word, as in `cargo test`, nothing is run.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for people, who read what it did"
+)]
+
 mod bed;
 mod cluster;
 mod generated;
