@@ -9,6 +9,7 @@
     reason = "a program for people, who read what it did"
 )]
 
+mod another;
 mod bed;
 mod cluster;
 mod generated;
@@ -74,6 +75,8 @@ async fn run(names: &[&str]) -> Result<(), String> {
         .tempdir()
         .map_err(|why| why.to_string())?;
     let cluster = Arc::new(Cluster::open(folder.path()).await?);
+    // What a run left behind that was cut short.
+    cluster.clean_up().await;
     let mut failed = Vec::new();
     for (name, scenario) in scenarios::ALL {
         if !names.is_empty() && !names.iter().any(|part| name.contains(part)) {
