@@ -15,3 +15,24 @@ pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn one_slip_is_seen_in_short_names_too() {
+        let known = ["web", "db", "istio-proxy", "pre-stop-sleep"];
+        for (name, meant) in [
+            ("wbe", Some("web")),
+            ("webb", Some("web")),
+            ("pre-stop-slep", Some("pre-stop-sleep")),
+            ("istio", Some("istio-proxy")),
+            // Two letters are nobody's slip.
+            ("da", None),
+            ("cache", None),
+        ] {
+            assert_eq!(nearest(name, known), meant, "{name}");
+        }
+    }
+}
