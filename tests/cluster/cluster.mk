@@ -11,7 +11,11 @@
 CLUSTER := target/cluster
 K8S_VERSION := $(shell sed -n 's|^.*k8s.io/kubernetes v||p' tests/cluster/go.mod)
 K8S_PROGRAMS := kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl
-K8S_STAMP := k8s.io/component-base/version
+# Without the version it is v0.0.0-master, and nothing that looks at versions works.
+K8S_STAMP := -X k8s.io/component-base/version
+K8S_LDFLAGS := -s -w $(K8S_STAMP).gitVersion=v$(K8S_VERSION) \
+	$(K8S_STAMP).gitMajor=$(word 1,$(subst ., ,$(K8S_VERSION))) \
+	$(K8S_STAMP).gitMinor=$(word 2,$(subst ., ,$(K8S_VERSION)))
 E2E := cargo test --quiet --test e2e --
 
 ifeq ($(origin KUBECONFIG),command line)
@@ -48,9 +52,7 @@ cluster-binary: $(CLUSTER)/kubernetes ## Build Kubernetes' programs into target/
 $(CLUSTER)/kubernetes: tests/cluster/main.go tests/cluster/go.mod tests/cluster/go.sum
 	@command -v go >/dev/null || { echo 'go is missing: install Go 1.26 from https://go.dev/dl, or set KUBEBUILDER_ASSETS' >&2; exit 1; }
 	@echo 'building Kubernetes $(K8S_VERSION)'; mkdir -p $(CLUSTER)
-	@since=$$(date +%s); CGO_ENABLED=0 go build -C tests/cluster -trimpath -o $(abspath $@) -ldflags '-s -w \
-		-X $(K8S_STAMP).gitVersion=v$(K8S_VERSION) \
-		-X $(K8S_STAMP).gitMajor=$(word 1,$(subst ., ,$(K8S_VERSION))) \
-		-X $(K8S_STAMP).gitMinor=$(word 2,$(subst ., ,$(K8S_VERSION)))' . && \
+	@since=$$(date +%s); \
+	CGO_ENABLED=0 go build -C tests/cluster -trimpath -ldflags '$(K8S_LDFLAGS)' -o $(abspath $@) . && \
 	for name in $(K8S_PROGRAMS); do ln -sf kubernetes $(CLUSTER)/$$name; done && \
 	echo "built in $$(($$(date +%s) - since)) s"

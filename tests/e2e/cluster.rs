@@ -196,6 +196,10 @@ impl Cluster {
                 let name = object["metadata"]["name"].as_str().unwrap_or_default();
                 self.delete(path, name).await;
             }
+            eventually("what we made is gone", || async {
+                self.list(path, &selector).await.is_empty()
+            })
+            .await;
         }
     }
 }

@@ -3,6 +3,13 @@
 //! `e2e run [PART OF A NAME…]` runs them, `e2e up` and `e2e down` start and end a control plane for people;
 //! `tests/cluster/cluster.mk` calls all three. Without such a word, as in `cargo test`, nothing is run.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for people, who read what it did"
+)]
+
+mod another;
 mod bed;
 mod cluster;
 mod generated;
@@ -68,6 +75,8 @@ async fn run(names: &[&str]) -> Result<(), String> {
         .tempdir()
         .map_err(|why| why.to_string())?;
     let cluster = Arc::new(Cluster::open(folder.path()).await?);
+    // What a run left behind that was cut short.
+    cluster.clean_up().await;
     let mut failed = Vec::new();
     for (name, scenario) in scenarios::ALL {
         if !names.is_empty() && !names.iter().any(|part| name.contains(part)) {

@@ -74,11 +74,8 @@ impl Processes {
             ended.then(|| name.clone())
         });
         let name = ended?;
-        let text = std::fs::read_to_string(self.log(&name)).unwrap_or_default();
-        let from = text.len().saturating_sub(2000);
-        let tail = text
-            .get(text.ceil_char_boundary(from)..)
-            .unwrap_or_default();
+        let text = std::fs::read(self.log(&name)).unwrap_or_default();
+        let tail = String::from_utf8_lossy(&text[text.len().saturating_sub(2000)..]);
         Some(format!("{name} ended by itself: {tail}"))
     }
 

@@ -69,7 +69,9 @@ impl Webhook {
         };
         let port = arrival("podgrace serves", || async {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
-            let mut lines = text.lines().map(serde_json::from_str::<Value>).flatten();
+            let mut lines = text
+                .lines()
+                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
             let serving = lines.find(|line| line["message"] == "serving")?;
             let address = serving["webhook"].as_str()?;
             Some(address.rsplit(':').next()?.to_owned())

@@ -24,7 +24,9 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     for (name, mode) in [("web", "enforce"), ("warned", "audit")] {
         let annotations = arrival(&format!("{name} in the audit log"), || async {
             let text = std::fs::read_to_string(&log).ok()?;
-            let mut events = text.lines().map(serde_json::from_str::<Value>).flatten();
+            let mut events = text
+                .lines()
+                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
             events.find_map(|mut event| {
                 let object = &event["objectRef"];
                 let ours = object["namespace"] == *namespace && object["name"] == name;

@@ -34,6 +34,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("another webhook's sidecar", |c| {
         Box::pin(reinvocation::run(c))
     }),
+    ("what Ignore does not cover", |c| {
+        Box::pin(reinvocation::not_ignored(c))
+    }),
     ("the webhook is killed", |c| Box::pin(killed::run(c))),
     ("corners", |c| Box::pin(corners::run(c))),
     ("generated pods", |c| Box::pin(invariants::run(c))),
