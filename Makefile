@@ -4,7 +4,7 @@
 .PHONY: help build release test golden readme fmt fmt-check lint doc deny advisories bench fuzz-check ci
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the binary with debug information: target/debug/podgrace
 	cargo build
@@ -16,7 +16,7 @@ test: ## Run all tests
 	cargo test
 
 golden: ## Rewrite the expected files of all golden cases; read the difference before you commit it
-	UPDATE_GOLDEN=1 cargo test
+	UPDATE_GOLDEN=1 cargo test --test golden --test manifests
 
 readme: ## Rewrite the tables in README.md and docs/ from the code
 	UPDATE_README=1 cargo test --test readme
@@ -48,3 +48,5 @@ fuzz-check: ## Compile the fuzz targets, where there are any
 
 ci: ## Run everything that a change must pass
 	.ci/run
+
+include tests/cluster/cluster.mk

@@ -206,8 +206,6 @@ pub fn life(pod: &Pod<'_>) -> Life {
 
 /// The ways in which a pod of such an owner can end, each with the grace period that then holds.
 fn ways(owner: Option<&str>, grace: i64) -> Vec<(How, i64)> {
-    // The API server stores a negative one as 1.
-    let grace = if grace < 0 { 1 } else { grace };
     let all = [
         (How::Delete, grace),
         (How::ScaleIn, grace),

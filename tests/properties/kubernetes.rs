@@ -15,6 +15,10 @@ pub(super) fn defaulted(pod: &Value) -> Value {
         return pod;
     };
     default(spec, "terminationGracePeriodSeconds", json!(30));
+    // A negative one is 1 from the first conversion on (conversion.go); webhooks already see that.
+    if spec["terminationGracePeriodSeconds"].as_i64() < Some(0) {
+        spec["terminationGracePeriodSeconds"] = json!(1);
+    }
     default(spec, "restartPolicy", json!("Always"));
     for list in ["containers", "initContainers"] {
         let containers = spec.get_mut(list).and_then(Value::as_array_mut);
@@ -47,6 +51,15 @@ fn default_container(container: &mut Value) {
         }
         if probe.get("initialDelaySeconds") == Some(&json!(0)) {
             probe.remove("initialDelaySeconds");
+        }
+    }
+    let variables = container.get_mut("env").and_then(Value::as_array_mut);
+    for variable in variables.into_iter().flatten() {
+        if let Some(variable) = variable
+            .as_object_mut()
+            .filter(|v| v.get("value") == Some(&json!("")))
+        {
+            variable.shift_remove("value");
         }
     }
     let ports = container.get_mut("ports").and_then(Value::as_array_mut);
@@ -86,8 +99,6 @@ pub(super) fn accepts(pod: &Value) -> Checked {
     check_annotations(&pod["metadata"]["annotations"])?;
     let spec = pod["spec"].as_object().ok_or("no spec")?;
     let grace = integer(&spec["terminationGracePeriodSeconds"], i64::MIN, i64::MAX)?;
-    // A negative grace period is stored and validated as 1.
-    let grace = if grace < 0 { 1 } else { grace };
     one_of(&spec["restartPolicy"], &["Always", "OnFailure", "Never"])?;
     let mut names = Vec::new();
     for list in ["containers", "initContainers"] {

@@ -37,7 +37,7 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(2_500))]
+    #![proptest_config(config(1_800))]
 
     /// 1. The patch applies to the whole object, and the pod that it makes needs nothing more, neither as
     /// it is nor with the API server's defaults filled in.

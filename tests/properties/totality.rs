@@ -78,7 +78,7 @@ fn is_presentable(reply: &Reply) -> bool {
 }
 
 proptest! {
-    #![proptest_config(config(1_500))]
+    #![proptest_config(config(1_200))]
 
     #[test]
     fn any_object_is_answered(object in any_json()) {
