@@ -3,15 +3,16 @@
 //! Whatever carries a uid is answered `allowed: true`; what cannot be answered is [`Unanswerable`],
 //! which the server turns into a 4xx of one plain sentence.
 
+mod wire;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::lifecycle::annotations::Said;
-use crate::lifecycle::json::{Object, Str, null_as_default};
+use crate::lifecycle::json::{Object, Str};
 use crate::lifecycle::patch;
 use crate::lifecycle::plan::{Context, Plan, plan};
 use crate::lifecycle::pod::Pod;
@@ -19,6 +20,8 @@ use crate::lifecycle::policy::{Mode, Policy};
 use crate::lifecycle::settings::INJECTED;
 use crate::lifecycle::skip::Skip;
 use crate::lifecycle::text;
+
+use wire::{Envelope, OnlyUid, Reply, Request, Response, Uid};
 
 /// The version that reviews are answered in where they do not say theirs.
 const API_VERSION: &str = "admission.k8s.io/v1";
@@ -41,82 +44,6 @@ enum Content<'a> {
     Pod(Box<Pod<'a>>),
     /// Something that is no pod; why.
     Unreadable(String),
-}
-
-/// The envelope, read with the object inside as `T`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
-struct Envelope<'a, T> {
-    #[serde(borrow, default)]
-    api_version: Option<Str<'a>>,
-    #[serde(borrow)]
-    request: Object<Request<'a, T>>,
-}
-
-/// `request` of a review.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
-struct Request<'a, T> {
-    #[serde(borrow)]
-    uid: Str<'a>,
-    #[serde(borrow, default, deserialize_with = "null_as_default")]
-    resource: Object<Resource<'a>>,
-    #[serde(borrow, default, deserialize_with = "null_as_default")]
-    sub_resource: Str<'a>,
-    #[serde(borrow, default, deserialize_with = "null_as_default")]
-    name: Str<'a>,
-    #[serde(borrow, default)]
-    namespace: Option<Str<'a>>,
-    #[serde(borrow, default, deserialize_with = "null_as_default")]
-    operation: Str<'a>,
-    object: Option<T>,
-}
-
-/// The resource that a request is about.
-#[derive(Debug, Default, Deserialize)]
-struct Resource<'a> {
-    #[serde(borrow, default, deserialize_with = "null_as_default")]
-    group: Str<'a>,
-    #[serde(borrow, default, deserialize_with = "null_as_default")]
-    resource: Str<'a>,
-}
-
-/// A request of which nothing but the uid can be read.
-#[derive(Debug, Deserialize)]
-struct OnlyUid<'a> {
-    #[serde(borrow)]
-    request: Object<Uid<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Uid<'a> {
-    #[serde(borrow)]
-    uid: Str<'a>,
-}
-
-/// The AdmissionReview that is sent. Our own type: the client library's writes the patch as a list of
-/// numbers (kube-rs issue 1781).
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Reply<'r> {
-    api_version: &'r str,
-    kind: &'static str,
-    response: Response<'r>,
-}
-
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Response<'r> {
-    uid: &'r str,
-    allowed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    audit_annotations: BTreeMap<&'static str, String>,
 }
 
 /// An answer: the bytes to send, and what was decided, for metrics and logs.
@@ -329,6 +256,7 @@ impl<'a> Review<'a> {
                     Err(why) => {
                         // Ours is the fault: the pod goes through, and the counter says so.
                         let warning = format!("podgrace: {why}; the pod is left as it is");
+                        draft.undo();
                         draft.warnings.insert(0, warning);
                         Outcome::PatchRefused
                     }
@@ -367,20 +295,6 @@ impl<'a> Review<'a> {
                 changes: draft.changes,
                 summary,
             },
-        }
-    }
-}
-
-impl<'a, T> Request<'a, T> {
-    fn map<U>(self, object: impl FnOnce(T) -> U) -> Request<'a, U> {
-        Request {
-            uid: self.uid,
-            resource: self.resource,
-            sub_resource: self.sub_resource,
-            name: self.name,
-            namespace: self.namespace,
-            operation: self.operation,
-            object: self.object.map(object),
         }
     }
 }
@@ -444,6 +358,13 @@ impl Draft {
         }
     }
 
+    /// Forgets the changes, which are not made.
+    fn undo(&mut self) {
+        self.changes.clear();
+        self.said.clear();
+        self.audit_annotations.remove("changes");
+    }
+
     /// The record for the pod's annotation, unless an earlier pass wrote one or there is no room.
     fn record(&mut self, pod: &Pod<'_>) -> Option<String> {
         if pod.annotation(INJECTED).is_some() || pod.metadata.value().is_none() {
@@ -483,7 +404,17 @@ impl Draft {
         if !self.skips.is_empty() {
             line += &format!(" (left alone: {})", self.skips.join(", "));
         }
-        line
+        without_controls(line)
+    }
+}
+
+/// The text with a space for each control character: keys and container names that Kubernetes has not
+/// checked yet may hold anything.
+fn without_controls(text: String) -> String {
+    if text.contains(char::is_control) {
+        text.replace(char::is_control, " ")
+    } else {
+        text
     }
 }
 
@@ -492,6 +423,7 @@ fn cut(mut warnings: Vec<String>) -> Vec<String> {
     let more = warnings.len().saturating_sub(WARNINGS);
     warnings.truncate(WARNINGS);
     for warning in &mut warnings {
+        *warning = without_controls(std::mem::take(warning));
         if let Some((at, _)) = warning.char_indices().nth(WARNING_LENGTH - 1) {
             warning.truncate(at);
             warning.push('…');

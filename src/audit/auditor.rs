@@ -217,6 +217,7 @@ impl Auditor {
             namespace: None,
             place: place(pointer),
             mode: self.options.policy.mode.word(),
+            is_left_alone: false,
             changes: Vec::new(),
             skips: Vec::new(),
             lives: None,
@@ -266,13 +267,15 @@ impl Auditor {
         let labels = &pod.meta().labels;
         self.around
             .complete(&mut controller, &workload.name, namespace, labels);
-        let judgement = audit::judge(&Subject::new(&pod, &plan, &context, &controller, template));
+        let subject = Subject::new(&pod, &plan, &context, &controller, template);
+        let judgement = audit::judge(&subject);
         let looked = Looked {
             kind: workload.kind.clone(),
             name: workload.name.clone(),
             namespace: namespace.map(str::to_owned),
             place: place(&workload.object),
             mode: plan.mode.value.word(),
+            is_left_alone: subject.is_left_alone(),
             changes: plan.changes.iter().map(text::change).collect(),
             skips: plan.skips.iter().map(text::skipped).collect(),
             lives: self

@@ -52,6 +52,8 @@ pub struct Looked {
     pub place: Place,
     /// `enforce`, `audit` or `off`.
     pub mode: &'static str,
+    /// Whether it is left alone as a whole.
+    pub is_left_alone: bool,
     /// What the webhook and `inject` would add, in words.
     pub changes: Vec<String>,
     /// What they would leave alone, and why, in words.
@@ -102,11 +104,14 @@ pub struct Unreadable {
 
 /// How much there is of everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// Files read.
     pub files: usize,
     /// Workloads looked at.
     pub workloads: usize,
+    /// Workloads that somebody wants left alone: by their mode, namespace or priority class.
+    pub left_alone: usize,
     /// Workloads of them with a finding.
     pub affected: usize,
     /// Findings of severity error.
@@ -155,6 +160,7 @@ impl Report {
         Counts {
             files: self.files,
             workloads: (0..self.workloads.len()).filter(is_workload).count(),
+            left_alone: self.workloads.iter().filter(|w| w.is_left_alone).count(),
             affected: affected.iter().filter(|index| is_workload(index)).count(),
             errors: of(Severity::Error),
             warnings: of(Severity::Warning),
@@ -192,8 +198,14 @@ impl Report {
         // By what is lost altogether, error before warning before info.
         all.sort_by_cached_key(|(_, findings)| {
             Severity::WORST_FIRST.map(|severity| {
-                let of_this = findings.iter().filter(|f| f.finding.severity == severity);
-                Reverse(of_this.map(|f| u64::from(f.finding.rule.harm)).sum::<u64>())
+                // The same in several containers is lost once.
+                let mut rules: Vec<_> = findings
+                    .iter()
+                    .filter(|found| found.finding.severity == severity)
+                    .map(|found| found.finding.rule)
+                    .collect();
+                rules.dedup();
+                Reverse(rules.iter().map(|rule| u64::from(rule.harm)).sum::<u64>())
             })
         });
         all
@@ -203,7 +215,10 @@ impl Report {
     pub(super) fn sort(&mut self) {
         self.findings.sort_by_key(|found| {
             let finding = &found.finding;
-            (Reverse(finding.severity), Reverse(finding.rule.harm))
+            // By name too, so that those of one rule stand together.
+            let rule = (Reverse(finding.rule.harm), finding.rule.name);
+            let place = (found.workload, found.place.line, found.place.column);
+            (Reverse(finding.severity), rule, place)
         });
     }
 }

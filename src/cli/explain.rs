@@ -66,9 +66,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
             }
         }
         Format::Json => {
-            let document = report::json(&found.explanations);
-            serde_json::to_writer_pretty(&mut out, &document)?;
-            writeln!(out)?;
+            let document = serde_json::to_string_pretty(&report::json(&found.explanations))?;
+            writeln!(out, "{document}")?;
         }
         Format::Svg => match found.explanations.as_slice() {
             [explanation] => out.write_all(report::svg(explanation).as_bytes())?,

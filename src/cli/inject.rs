@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     let (input, sources) = Input::open(&arguments.files, &arguments.surroundings)?;
     let mut rewriter = Rewriter { input };
     let mut out = std::io::stdout().lock();
-    let mut first = true;
+    let mut printed = Vec::new();
     for source in sources {
         if arguments.in_place {
             if source.name == "-" {
@@ -46,18 +46,21 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
             );
             out.write_all(manifests::unified_diff(&source.name, &before, &after).as_bytes())?;
         } else {
-            // Files that are printed one after the other must stay documents of their own.
-            if !first && !starts_document(&injected) {
-                out.write_all(b"---\n")?;
-            }
+            out.write_all(between(&printed, &injected))?;
             out.write_all(&injected)?;
-            first = false;
+            printed = injected;
         }
     }
     out.flush()?;
     Ok(rewriter.input.status)
 }
 
-fn starts_document(text: &[u8]) -> bool {
-    text.starts_with(b"---")
+/// What keeps two files that are printed one after the other documents of their own.
+fn between(before: &[u8], after: &[u8]) -> &'static [u8] {
+    match (before.last(), after.starts_with(b"---")) {
+        (None, _) | (Some(b'\n'), true) => b"",
+        (Some(b'\n'), false) => b"---\n",
+        (Some(_), true) => b"\n",
+        (Some(_), false) => b"\n---\n",
+    }
 }

@@ -12,7 +12,7 @@ mod serve;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// How a command ended; the same numbers for every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse_from(program_arguments());
+    let arguments = parse();
     let result = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
@@ -83,13 +83,19 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// The arguments; as a kubectl plugin we are called by another name, and help should say so.
-fn program_arguments() -> impl Iterator<Item = std::ffi::OsString> {
-    std::env::args_os()
+/// Reads the arguments. As a kubectl plugin we are called by another name, and help says so.
+fn parse() -> Arguments {
+    let mut arguments: Vec<_> = std::env::args_os().collect();
+    if let Some(name) = arguments.first_mut()
+        && std::path::Path::new(name).file_stem() == Some("kubectl-podgrace".as_ref())
+    {
+        *name = "kubectl podgrace".into();
+    }
+    Arguments::parse_from(arguments)
 }
 
 /// The whole command line, for completions, the man page and the documentation.
-fn command() -> clap::Command {
+pub fn command() -> clap::Command {
     Arguments::command()
 }
 

@@ -9,7 +9,7 @@ use super::{Status, complain};
 use crate::lifecycle::patch;
 use crate::lifecycle::policy::Mode;
 use crate::lifecycle::text;
-use crate::manifests::{self, Document, Source};
+use crate::manifests::{self, Document, EditError, Source};
 use crate::workload::{Workload, workloads};
 
 /// Rewrites one file after the other.
@@ -57,7 +57,13 @@ impl Rewriter {
         match manifests::edit(document, &Patch(operations)) {
             Ok(text) => Some(text),
             Err(error) => {
-                self.fail(&format!("{}: {error}", source.name));
+                // All others begin with their place in the file.
+                let space = if matches!(error, EditError::Patch(_)) {
+                    " "
+                } else {
+                    ""
+                };
+                self.fail(&format!("{}:{space}{error}", source.name));
                 None
             }
         }
@@ -81,12 +87,14 @@ impl Rewriter {
         let planned = self
             .input
             .plan(source, document, workload, |_, _, pod, plan| {
+                if plan.mode.value == Mode::Off {
+                    return Vec::new();
+                }
                 notes.extend(plan.problems.iter().map(text::problem));
                 let refusals = plan.skips.iter().filter(|s| s.why.is_refusal());
                 notes.extend(refusals.map(text::skipped));
                 match plan.mode.value {
-                    Mode::Off => Vec::new(),
-                    Mode::Audit => {
+                    Mode::Off | Mode::Audit => {
                         let changes = plan.changes.iter().map(text::change);
                         notes.extend(changes.map(|change| format!("would add {change}")));
                         Vec::new()

@@ -14,12 +14,10 @@ use tracing_subscriber::prelude::*;
 use super::Status;
 use super::input::SleepActionArgument;
 use crate::config::Configuration;
-use crate::lifecycle::plan::Change;
 use crate::lifecycle::policy::{Policy, SleepAction};
-use crate::lifecycle::skip::Skip;
 use crate::server::files::{Contents, Watch};
 use crate::server::{
-    CertificateSource, ClientAuth, Engine, Options, ReloadStatus, Stopped, Words, signals,
+    CertificateSource, ClientAuth, Engine, Options, ReloadStatus, Stopped, signals,
 };
 
 /// How often the configuration file is looked at: the kill switch acts after so long at most.
@@ -128,6 +126,11 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     log(arguments)?;
+    std::panic::set_hook(Box::new(|panic| {
+        // The message may quote an object, and logs must not.
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "a panic");
+    }));
     if !arguments.offline {
         bail!("this release runs without an API server only: add --offline");
     }
@@ -157,13 +160,7 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<Status> {
         .sleep_action
         .action()
         .unwrap_or(SleepAction::Native);
-    let engine = Engine {
-        words: Words {
-            skips: Skip::CODES.to_vec(),
-            changes: Change::KINDS.to_vec(),
-        },
-        ..Engine::default()
-    };
+    let engine = Engine::default();
     match &arguments.config {
         None => {
             let policy = Configuration::default().policy(action);

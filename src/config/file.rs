@@ -33,7 +33,7 @@ pub(super) struct File {
     /// The most that a stated need may ask of a grace period. Default: 600s.
     #[schemars(with = "Option<String>")]
     pub max_grace_period: Option<Spanned<String>>,
-    /// Profiles by name; one of a built-in profile's name replaces it.
+    /// Profiles by name; one of a built-in name replaces it, but for spring-boot, which sets variables.
     #[schemars(with = "Option<BTreeMap<String, BTreeMap<String, String>>>")]
     pub profiles: Option<BTreeMap<String, Settings>>,
     /// Whom to leave alone.

@@ -151,6 +151,15 @@ impl Reader<'_> {
             for (key, value) in settings {
                 note(&format!("profiles.{name}.{key}"), &value.referenced);
             }
+            if Profile::built_in(name).is_some_and(|built_in| built_in.spring_boot) {
+                let first = settings.values().next();
+                let place = first.map_or(Location::UNKNOWN, |value| value.referenced);
+                let message = format!(
+                    "{name} sets variables, which a profile here cannot: give yours another name and write \
+                     profile: {name}, NAME"
+                );
+                return Err(self.error(&place, message));
+            }
             let profile = Profile {
                 settings: self.settings(settings, |s| s != Setting::Profile)?,
                 ..Profile::default()

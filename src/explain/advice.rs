@@ -38,7 +38,7 @@ pub(super) fn write(subject: &Subject<'_>, skipped: &Skipped) -> Option<String> 
     let probe = |value: &str| annotation(Setting::StartupProbe, value);
     match &skipped.why {
         Skip::ModeOff => match subject.plan.mode.origin.level {
-            Level::Pod | Level::Namespace => Some(format!("{MODE_LABEL}: enforce")),
+            Level::Pod | Level::Namespace => Some(format!("{MODE_LABEL}: enforce (a label)")),
             _ => None,
         },
         Skip::SourceMissing(Source::Liveness) => {

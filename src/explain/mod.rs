@@ -282,7 +282,12 @@ fn explained(
     ExplainedChange {
         kind: change.kind(),
         what: what.to_owned(),
-        why: words::why(change, before, container.as_deref()),
+        why: words::why(
+            change,
+            before,
+            container.as_deref(),
+            subject.plan.grace.as_ref(),
+        ),
         container,
         settings: won.into_iter().flatten().collect(),
     }

@@ -2,10 +2,16 @@
 
 use super::Arithmetic;
 use crate::lifecycle::plan::Change;
+use crate::lifecycle::shutdown::{Grace, MINIMUM_AFTER_PRE_STOP};
 use crate::lifecycle::timeline::{Life, Ready, Start};
 
 /// Why a change is made.
-pub(super) fn why(change: &Change, before: &Life, container: Option<&str>) -> String {
+pub(super) fn why(
+    change: &Change,
+    before: &Life,
+    container: Option<&str>,
+    grace: Option<&Grace>,
+) -> String {
     let start = before
         .starts
         .iter()
@@ -29,11 +35,32 @@ pub(super) fn why(change: &Change, before: &Life, container: Option<&str>) -> St
             }
             _ => format!("Spring Boot then takes the {value} that shutdown-timeout states, not its own 30s."),
         },
-        Change::GracePeriod { .. } => {
-            "preStop comes out of the grace period. It grows, so that the application has no less time after \
-             SIGTERM than before, and what is stated for it."
-                .into()
-        }
+        Change::GracePeriod { after, .. } => grown(*after, grace),
+    }
+}
+
+/// What makes the grace period as long as it gets.
+fn grown(after: i64, grace: Option<&Grace>) -> String {
+    let Some(grace) = grace else {
+        return String::new();
+    };
+    let is_after = |seconds: u64| i64::try_from(seconds).is_ok_and(|seconds| seconds == after);
+    let need = grace
+        .needs
+        .iter()
+        .find(|need| is_after(need.total().min(grace.cap.into())));
+    if grace.before.saturating_add(grace.longest_sleep.into()) == after {
+        "The sleep comes out of the grace period, which grows by as much: the application has no less time after \
+         SIGTERM than before."
+            .into()
+    } else if let Some(need) = need {
+        format!(
+            "It has to fit the preStop hook of {}, what its application needs after SIGTERM, and a margin.",
+            need.container
+        )
+    } else {
+        "It is the least that is asked for, or that leaves the application its 2 s after the sleep."
+            .into()
     }
 }
 
@@ -72,6 +99,9 @@ pub(super) fn arithmetic(sum: &Arithmetic) -> String {
     } else {
         format!("{before} s it has")
     }];
+    if let Some(least) = sum.least() {
+        parts.push(format!("{least} s for the sleep and 2 s after it"));
+    }
     for need in &sum.needs {
         parts.push(format!(
             "{} needs {} s preStop + {} s + {} s margin = {} s",
@@ -91,6 +121,13 @@ pub(super) fn arithmetic(sum: &Arithmetic) -> String {
 }
 
 impl Arithmetic {
+    /// The sleep and what the kubelet leaves an application after it, where that is more than what the pod has
+    /// and the sleep.
+    pub(crate) fn least(&self) -> Option<i64> {
+        let least = i64::from(self.longest_sleep) + MINIMUM_AFTER_PRE_STOP;
+        (self.longest_sleep > 0 && least > self.with_sleep).then_some(least)
+    }
+
     /// Whether a need asks for more than the cap allows.
     pub(crate) fn is_capped(&self, total: u64) -> bool {
         self.cap

@@ -72,15 +72,11 @@ impl Said {
         containers: &[&str],
     ) -> Self {
         let mut said = Self::default();
-        for (key, value) in labels.iter() {
-            if is_ours(key) {
-                said.label(level, key, value);
-            }
+        for (key, value) in ours(labels) {
+            said.label(level, key, value);
         }
-        for (key, value) in annotations.into_iter().flat_map(StrMap::iter) {
-            if is_ours(key) {
-                said.annotation(level, key, value, containers);
-            }
+        for (key, value) in annotations.map(ours).unwrap_or_default() {
+            said.annotation(level, key, value, containers);
         }
         said
     }
@@ -222,6 +218,13 @@ impl Said {
             instead: None,
         });
     }
+}
+
+/// What is under our domain, by key: the order of a map says nothing.
+fn ours<'s>(map: &'s StrMap<'_>) -> Vec<(&'s str, &'s str)> {
+    let mut ours: Vec<_> = map.iter().filter(|(key, _)| is_ours(key)).collect();
+    ours.sort_by_key(|(key, _)| *key);
+    ours
 }
 
 /// Whether a key is under our domain: `podgrace.io/…` or `….podgrace.io/…`.

@@ -77,10 +77,7 @@ impl Stated {
             .iter()
             .find_map(|kind| self.probe.get(*kind))?;
         match handler.get("port")? {
-            Value::String(name) => Some(
-                name.parse()
-                    .map_or(StatedPort::Name(name), StatedPort::Number),
-            ),
+            Value::String(name) => Some(StatedPort::Name(name)),
             number => number.as_i64().map(StatedPort::Number),
         }
     }
@@ -231,9 +228,10 @@ fn whole(text: &str) -> Result<Map<String, Value>, String> {
 fn check_handler(kind: &str, handler: &Map<String, Value>) -> Result<(), String> {
     let allowed: &[&str] = match kind {
         "exec" => &["command"],
-        "httpGet" => &["path", "port", "host", "scheme", "httpHeaders", "protocol"],
+        // Not the alpha fields (protocol, mode): their values cannot be checked here.
+        "httpGet" => &["path", "port", "host", "scheme", "httpHeaders"],
         "tcpSocket" => &["port", "host"],
-        _ => &["port", "service", "mode"],
+        _ => &["port", "service"],
     };
     known(handler, kind, allowed)?;
     if handler
@@ -266,7 +264,10 @@ fn check_handler(kind: &str, handler: &Map<String, Value>) -> Result<(), String>
         _ => {}
     }
     match handler.get("port") {
-        Some(Value::String(name)) if kind != "grpc" => port_value(name).map(|_| ()),
+        Some(Value::String(name)) if kind != "grpc" => match port_value(name)? {
+            Value::String(_) => Ok(()),
+            number => Err(format!("has the port {name:?} in quotes (write {number})")),
+        },
         Some(port) if port.as_i64().is_some_and(|n| (1..=65535).contains(&n)) => Ok(()),
         Some(Value::Null) | None => Err(format!("has a {kind} without a port")),
         Some(port) => Err(format!("has the port {port}: 1 to 65535 is needed")),
@@ -417,6 +418,8 @@ mod tests {
             r#"{"httpGet":{"port":80},"tcpSocket":{"port":80}}"#,
             r#"{"httpGet":{}}"#,
             r#"{"httpGet":{"port":0}}"#,
+            r#"{"httpGet":{"port":"8080"}}"#,
+            r#"{"httpGet":{"port":80,"protocol":"HTTP2"}}"#,
             r#"{"httpGet":{"port":80,"host":"1.2.3.4"}}"#,
             r#"{"httpGet":{"port":80,"scheme":"http"}}"#,
             r#"{"httpGet":{"port":80,"httpHeaders":[{"name":"a b","value":"x"}]}}"#,

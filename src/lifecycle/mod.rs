@@ -30,3 +30,4 @@ pub mod spring;
 pub mod startup;
 pub mod text;
 pub mod timeline;
+mod variables;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::json::Field;
 use super::plan::{At, Change, Place};
-use super::pod::{Container, Pod};
+use super::pod::{Container, Pod, stored_grace};
 use super::policy::SleepAction;
 use super::settings::INJECTED;
 
@@ -89,10 +89,9 @@ pub fn has_room_for(pod: &Pod<'_>, record: &str) -> bool {
 /// Why the patch must not be sent.
 pub fn check(pod: &Pod<'_>, patch: &Patch) -> Result<(), Refused> {
     let mut spine = spine(pod);
-    json_patch::patch(&mut spine, patch)?;
-    let grace = spine["spec"]["terminationGracePeriodSeconds"]
-        .as_i64()
-        .unwrap_or(super::pod::DEFAULT_GRACE);
+    // Without the way back: the spine is thrown away.
+    json_patch::patch_unsafe(&mut spine, patch)?;
+    let grace = stored_grace(spine["spec"]["terminationGracePeriodSeconds"].as_i64());
     for list in ["containers", "initContainers"] {
         for container in spine["spec"][list].as_array().into_iter().flatten() {
             for field in ["startupProbe", "lifecycle"] {

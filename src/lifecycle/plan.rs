@@ -4,12 +4,12 @@ use super::annotations::{Level, Problem, Said};
 use super::pod::{Container, Pod};
 use super::policy::{Mode, Policy, SleepAction};
 use super::resolve::{Chosen, Levels, Origin, Resolved};
-use super::settings::{GracePeriod, Setting};
+use super::settings::{GracePeriod, MODE_LABEL, Setting};
 use super::shutdown::{self, Candidate, Grace};
 use super::skip::{Part, Skip, Skipped};
-use super::spring::{self, Property};
 use super::startup::{self, NewProbe};
 use super::text;
+use super::variables::variables;
 
 /// What is known about a pod besides itself.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +136,11 @@ pub fn plan(pod: &Pod<'_>, context: &Context<'_>) -> Plan {
             .collect(),
         grace: None,
     };
+    // A label that means nothing is the only problem of that key that brings a value.
+    let wrong_modes = plan.problems.iter_mut().filter(|p| p.key == MODE_LABEL);
+    for problem in wrong_modes.filter(|p| p.value.is_some()) {
+        problem.instead = Some(text::mode(&plan.mode));
+    }
     match whole_pod(pod, context, plan.mode.value) {
         Some(why) => plan.skip(None, Part::Everything, why),
         None => Planner::new(pod, context, &said, &mut plan).run(),
@@ -212,11 +217,9 @@ pub(super) fn left_alone(
     {
         return Some(Skip::ContainerExcluded);
     }
-    if let Place::NativeSidecar(_) = place {
-        return Some(match container.restart_policy.as_deref() {
-            Some("Always") => Skip::NativeSidecar,
-            _ => Skip::InitContainer,
-        });
+    let is_init = matches!(place, Place::NativeSidecar(_));
+    if is_init && container.restart_policy.as_deref() != Some("Always") {
+        return Some(Skip::InitContainer);
     }
     let restart = pod.restart_policy_of(container);
     if restart != "Always" {
@@ -225,18 +228,10 @@ pub(super) fn left_alone(
     if !container.restart_policy_rules.is_empty() {
         return Some(Skip::RestartRules);
     }
-    shutdown::is_mesh_proxy(container).then_some(Skip::MeshProxy)
-}
-
-impl Skipped {
-    /// A whole container that is left alone.
-    fn container(container: &Container<'_>, why: Skip) -> Self {
-        Self {
-            container: Some(container.name.to_string()),
-            part: Part::Everything,
-            why,
-        }
+    if is_init {
+        return Some(Skip::NativeSidecar);
     }
+    shutdown::is_mesh_proxy(container).then_some(Skip::MeshProxy)
 }
 
 /// A container under consideration, with what counts for it.
@@ -281,7 +276,10 @@ impl<'a> Planner<'a> {
                 None | Some(Skip::NativeSidecar | Skip::MeshProxy) => {
                     candidates.push((place, container, why));
                 }
-                Some(why) => self.plan.skips.push(Skipped::container(container, why)),
+                Some(why) => self
+                    .plan
+                    .skips
+                    .push(Skipped::container(&container.name, why)),
             }
         }
         let problems = &mut self.plan.problems;
@@ -311,7 +309,9 @@ impl<'a> Planner<'a> {
                 && !is_named
             {
                 let why = why.clone();
-                self.plan.skips.push(Skipped::container(container, why));
+                self.plan
+                    .skips
+                    .push(Skipped::container(&container.name, why));
                 continue;
             }
             let candidate = Candidate {
@@ -333,12 +333,12 @@ impl<'a> Planner<'a> {
                 sleep,
             });
         }
-        explain_instead(problems, &all, &grace_setting);
+        explain_instead(problems, &all, self.said, &grace_setting);
         keep_proxies_up(pod, &mut all);
         for considered in &all {
             self.plan.startup(pod, policy, considered);
             self.plan.sleep(policy, considered);
-            self.plan.spring(considered);
+            self.plan.variables(considered);
         }
         // A pod of which every container is left alone has nobody to wait for.
         let mine = |c: &&Considered<'_>| c.unless_named.is_none() || c.sleep.is_ok();
@@ -375,7 +375,11 @@ fn keep_proxies_up(pod: &Pod<'_>, all: &mut [Considered<'_>]) {
         .iter()
         .filter_map(|c| Some((c.place, *c.sleep.as_ref().ok()?)))
         .collect();
-    for considered in all.iter_mut() {
+    // Proxies carry nothing for each other, and none may lose the sleep that another container counts on.
+    for considered in all
+        .iter_mut()
+        .filter(|c| !shutdown::is_mesh_proxy(c.container))
+    {
         let Ok(seconds) = considered.sleep else {
             continue;
         };
@@ -385,9 +389,7 @@ fn keep_proxies_up(pod: &Pod<'_>, all: &mut [Considered<'_>]) {
                 .find(|(place, _)| *place == Place::Container(index))
                 .map(|(_, seconds)| *seconds)
         });
-        if let Some(proxy) = proxy
-            && proxy != &*considered.container.name
-        {
+        if let Some(proxy) = proxy {
             considered.sleep = Err(Skip::MeshProxyLeavesFirst(proxy.to_owned()));
         }
     }
@@ -431,44 +433,20 @@ impl Plan {
         }
     }
 
-    /// Profile `spring-boot`'s variables, where the container does not say otherwise.
-    fn spring(&mut self, considered: &Considered<'_>) {
-        let (settings, container) = (&considered.settings, considered.container);
-        if settings.spring_boot.is_none() {
-            return;
-        }
-        if !container.env_from.is_empty() {
-            return self.skip(Some(&container.name), Part::Variables, Skip::EnvFrom);
-        }
-        // Only what somebody states: the jar may say more, and Boot's own default is 30 s.
-        let phase = settings
-            .shutdown_timeout
-            .as_ref()
-            .filter(|c| c.origin.profile.is_none())
-            .map(|c| format!("{}s", c.value));
-        for (property, name, value) in [
-            (spring::SHUTDOWN, "SERVER_SHUTDOWN", Some("graceful".into())),
-            (
-                spring::HEALTH_GROUPS,
-                "MANAGEMENT_ENDPOINT_HEALTH_PROBES_ENABLED",
-                Some("true".into()),
-            ),
-            (
-                spring::PHASE_TIMEOUT,
-                "SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE",
-                phase,
-            ),
-        ] {
-            let Some(value) = value else { continue };
-            if spring::property(container, property) == Property::Absent {
-                self.changes.push(Change::Variable {
+    fn variables(&mut self, considered: &Considered<'_>) {
+        let Considered {
+            container,
+            settings,
+            ..
+        } = considered;
+        for variable in variables(container, settings) {
+            match variable {
+                Ok((name, value)) => self.changes.push(Change::Variable {
                     at: considered.at(),
                     name,
                     value,
-                });
-            } else {
-                let why = Skip::VariableStated(property);
-                self.skip(Some(&container.name), Part::Variables, why);
+                }),
+                Err(why) => self.skip(Some(&container.name), Part::Variables, why),
             }
         }
     }
@@ -484,18 +462,33 @@ impl Considered<'_> {
 }
 
 /// Completes each warning about an unreadable value with what counts instead.
-fn explain_instead(problems: &mut [Problem], all: &[Considered<'_>], grace: &Chosen<GracePeriod>) {
+fn explain_instead(
+    problems: &mut [Problem],
+    all: &[Considered<'_>],
+    said: &Said,
+    grace: &Chosen<GracePeriod>,
+) {
+    let speaks_for_itself = |c: &&Considered<'_>| {
+        said.containers
+            .iter()
+            .any(|(n, _)| **n == *c.container.name)
+    };
     for problem in problems {
         let Some((setting, container)) = &problem.setting else {
             continue;
         };
-        let considered = all.iter().filter(|c| c.unless_named.is_none()).find(|c| {
-            container
-                .as_ref()
-                .is_none_or(|name| **name == *c.container.name)
-        });
+        let mut considered = all.iter().filter(|c| c.unless_named.is_none());
+        let considered = match container {
+            Some(name) => considered.find(|c| **name == *c.container.name),
+            // What is said for all counts where a container says nothing itself.
+            None => considered
+                .clone()
+                .find(|c| !speaks_for_itself(c))
+                .or_else(|| considered.next()),
+        };
         problem.instead = match (setting, considered) {
             (Setting::GracePeriod, _) => Some(text::grace_setting(grace)),
+            (Setting::Ignore, _) => Some("none".to_owned()),
             (_, Some(c)) => text::setting(*setting, &c.settings),
             (_, None) => None,
         };

@@ -185,6 +185,17 @@ pub struct Variable<'a> {
     pub value_from: Option<IgnoredAny>,
 }
 
+impl Variable<'_> {
+    /// The value, where the pod says it itself. An empty one and none are the same: the API server drops
+    /// the empty text before a webhook sees it.
+    pub fn literal(&self) -> Option<&str> {
+        match self.value_from {
+            Some(_) => None,
+            None => Some(self.value.as_deref().unwrap_or("")),
+        }
+    }
+}
+
 /// What a pod template without metadata has.
 static NO_METADATA: Metadata<'static> = Metadata {
     name: None,
@@ -195,6 +206,16 @@ static NO_METADATA: Metadata<'static> = Metadata {
     owner_references: Vec::new(),
 };
 
+/// The grace period that the API server stores: 30 s where none is written, and 1 s where a negative one
+/// is, long before any webhook sees the pod (pkg/apis/core/v1/conversion.go).
+pub fn stored_grace(written: Option<i64>) -> i64 {
+    match written {
+        None => DEFAULT_GRACE,
+        Some(..0) => 1,
+        Some(seconds) => seconds,
+    }
+}
+
 impl<'a> Pod<'a> {
     /// Its metadata; empty where it has none.
     pub fn meta(&self) -> &Metadata<'a> {
@@ -203,11 +224,7 @@ impl<'a> Pod<'a> {
 
     /// The grace period that holds, in seconds, with the API server's default.
     pub fn grace(&self) -> i64 {
-        self.spec
-            .termination_grace_period_seconds
-            .value()
-            .copied()
-            .unwrap_or(DEFAULT_GRACE)
+        stored_grace(self.spec.termination_grace_period_seconds.value().copied())
     }
 
     /// Whether this is the API server's picture of a static pod, which no patch reaches.

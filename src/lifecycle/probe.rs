@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::hook::Exec;
 use super::json::{Object, Str, null_as_default};
@@ -236,9 +237,24 @@ impl<'a> Probe<'a> {
     /// Whether both ask the same container the same thing; exec handlers never compare equal.
     pub fn asks_the_same(&self, other: &Self, container: &Container<'_>) -> bool {
         match (self.question(container), other.question(container)) {
-            (Some(ours), Some(theirs)) => ours == theirs,
+            (Some(ours), Some(theirs)) => ours == theirs && self.unread() == other.unread(),
             _ => false,
         }
+    }
+
+    /// The fields of the handler that we do not read: headers, and what is newer than our types. An answer
+    /// may depend on them.
+    fn unread(&self) -> Option<Map<String, Value>> {
+        const READ: [&str; 5] = ["path", "port", "host", "scheme", "service"];
+        let mut probe: Map<String, Value> = serde_json::from_str(self.raw.get()).ok()?;
+        let handler = ["httpGet", "tcpSocket", "grpc"]
+            .into_iter()
+            .find_map(|kind| probe.remove(kind).filter(Value::is_object))?;
+        let Value::Object(mut fields) = handler else {
+            return None;
+        };
+        fields.retain(|name, value| !value.is_null() && !READ.contains(&name.as_str()));
+        Some(fields)
     }
 
     fn question(&self, container: &Container<'_>) -> Option<Question<'_>> {

@@ -111,17 +111,25 @@ impl<'p> Levels<'p> {
         };
         let layers = &mut levels.layers;
         layers.push(Layer::of(Level::BuiltIn, &BUILT_IN));
-        push(layers, policy, Level::Config, &policy.defaults, problems);
+        push(
+            layers,
+            policy,
+            Level::Config,
+            &policy.defaults,
+            None,
+            problems,
+        );
         if let Some(namespace) = namespace {
             push(
                 layers,
                 policy,
                 Level::Namespace,
                 &namespace.settings,
+                None,
                 problems,
             );
         }
-        push(layers, policy, Level::Pod, &said.settings, problems);
+        push(layers, policy, Level::Pod, &said.settings, None, problems);
         levels
     }
 
@@ -147,6 +155,7 @@ impl<'p> Levels<'p> {
                     self.policy,
                     Level::Container,
                     settings,
+                    Some(&container.name),
                     problems,
                 );
                 &with_own
@@ -294,6 +303,7 @@ fn push<'p>(
     policy: &'p Policy,
     level: Level,
     settings: &'p Settings,
+    container: Option<&str>,
     problems: &mut Vec<Problem>,
 ) {
     for name in settings.profiles.iter().flatten() {
@@ -307,18 +317,22 @@ fn push<'p>(
                 spring_boot: profile.spring_boot,
             });
         } else {
-            problems.push(unknown_profile(policy, level, name));
+            problems.push(unknown_profile(policy, level, container, name));
         }
     }
     layers.push(Layer::of(level, settings));
 }
 
-fn unknown_profile(policy: &Policy, level: Level, name: &str) -> Problem {
+fn unknown_profile(policy: &Policy, level: Level, container: Option<&str>, name: &str) -> Problem {
     let hint = nearest(name, policy.profile_names())
         .map_or(String::new(), |near| format!(" (did you mean {near}?)"));
+    let setting = Setting::Profile.name();
     Problem {
         level,
-        key: format!("{DOMAIN}/{}", Setting::Profile.name()),
+        key: match container {
+            Some(container) => format!("{setting}.{DOMAIN}/{container}"),
+            None => format!("{DOMAIN}/{setting}"),
+        },
         value: Some(name.to_owned()),
         what: format!("is not a profile{hint}"),
         setting: None,
@@ -331,7 +345,7 @@ pub fn unknown_profiles(policy: &Policy, level: Level, settings: &Settings) -> V
     let names = settings.profiles.iter().flatten();
     names
         .filter(|name| *name != NO_PROFILE && policy.profile(name).is_none())
-        .map(|name| unknown_profile(policy, level, name))
+        .map(|name| unknown_profile(policy, level, None, name))
         .collect()
 }
 

@@ -230,11 +230,20 @@ pub(super) fn grace(
         GracePeriod::AtLeast(seconds) => seconds.into(),
         GracePeriod::Auto | GracePeriod::Off => 0,
     };
+    let sleep = i64::from(longest_sleep);
+    // A grace period of 1 s and a sleep on top would look like a hook that leaves the application next to
+    // nothing, and a second pass would ask for more: it gets at once what the kubelet leaves it anyway.
+    let least = if sleep > 0 {
+        sleep + MINIMUM_AFTER_PRE_STOP
+    } else {
+        0
+    };
     let after = match setting.value {
         GracePeriod::Off => before,
         // Our sleep always comes on top.
         _ => before
-            .saturating_add(longest_sleep.into())
+            .saturating_add(sleep)
+            .max(least)
             .max(stated)
             .max(floor),
     };

@@ -31,6 +31,17 @@ pub struct Skipped {
     pub why: Skip,
 }
 
+impl Skipped {
+    /// A whole container that is left alone.
+    pub(super) fn container(name: &str, why: Skip) -> Self {
+        Self {
+            container: Some(name.to_owned()),
+            part: Part::Everything,
+            why,
+        }
+    }
+}
+
 /// A reason for leaving something alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each variant's sentence says what it is")]
@@ -57,6 +68,7 @@ pub enum Skip {
     ProgressDeadline(u64),
     PortUndeclared(String),
     PortUnclear,
+    ProbeUnreadable,
     HostNetwork,
     SpringPortUnclear,
     SpringTls,
@@ -102,6 +114,7 @@ impl Skip {
             Self::ProgressDeadline(_) => "progress-deadline",
             Self::PortUndeclared(_) => "port-undeclared",
             Self::PortUnclear => "port-unclear",
+            Self::ProbeUnreadable => "probe-unreadable",
             Self::HostNetwork => "host-network",
             Self::SpringPortUnclear => "spring-port-unclear",
             Self::SpringTls => "spring-tls",
@@ -121,7 +134,7 @@ impl Skip {
     }
 
     /// Every code, so that a metric can show zeros from the start.
-    pub const CODES: [&'static str; 36] = [
+    pub const CODES: [&'static str; 37] = [
         "mode-off",
         "mirror-pod",
         "namespace-excluded",
@@ -143,6 +156,7 @@ impl Skip {
         "progress-deadline",
         "port-undeclared",
         "port-unclear",
+        "probe-unreadable",
         "host-network",
         "spring-port-unclear",
         "spring-tls",
@@ -214,13 +228,16 @@ impl Skip {
                  600s without Ready; say startup-probe: liveness if that is fine"
             ),
             Self::PortUndeclared(name) => format!(
-                "the probe names the port {name}, which the container does not declare: it would never be \
-                 Ready; declare the port or use its number"
+                "the probe names the port {name}, which the container does not declare, and would never succeed; \
+                 declare it or use its number"
             ),
             Self::PortUnclear => {
                 "it declares several TCP ports and none alone is named http, https or grpc; say \
                  startup-probe: tcp://:PORT"
                     .into()
+            }
+            Self::ProbeUnreadable => {
+                "its probe has a field that cannot be copied: nested too deep, or a number out of range".into()
             }
             Self::HostNetwork => {
                 "the pod uses the host's network, where another process may answer on the port".into()
@@ -247,9 +264,10 @@ impl Skip {
                 "{proxy} would stop before the sleep is over and cut the connections; let the mesh delay its proxy first"
             ),
             Self::GraceOff => "grace-period is off, and a sleep would come out of it".into(),
-            Self::SleepExceedsGrace(sleep, grace) => {
-                format!("a sleep of {sleep}s does not fit into the grace period of {grace}s, which is left as it is")
-            }
+            Self::SleepExceedsGrace(sleep, grace) => format!(
+                "{sleep}s do not fit into the grace period of {grace}s, which grace-period: off keeps; say auto, or \
+                 a shorter sleep"
+            ),
             Self::SleepActionOff => "sleeps are switched off (sleepAction: off)".into(),
             Self::WindowsExec => {
                 "Windows images have no sleep program, and this cluster has no native sleep".into()

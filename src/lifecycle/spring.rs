@@ -173,7 +173,7 @@ fn jvm_option<'s>(container: &'s Container<'_>, name: &str) -> Option<Property<'
         .env()
         .iter()
         .filter(|variable| JVM_OPTIONS.contains(&&*variable.name))
-        .find_map(|variable| option(variable.value.as_deref()?, "-D", name))
+        .find_map(|variable| option(variable.literal()?, "-D", name))
 }
 
 fn option<'s>(words: &'s str, prefix: &str, name: &str) -> Option<Property<'s>> {
@@ -191,8 +191,9 @@ fn from_json<'s>(container: &'s Container<'_>, name: &str) -> Option<Property<'s
     let variable = container
         .env()
         .iter()
+        .rev()
         .find(|variable| same(&variable.name, "spring.application.json"))?;
-    let Some(text) = variable.value.as_deref() else {
+    let Some(text) = variable.literal() else {
         return Some(Property::Unknown);
     };
     let value: Value = serde_json::from_str(text).ok()?;
@@ -218,7 +219,7 @@ fn variable<'s>(container: &'s Container<'_>, name: &str) -> Option<Property<'s>
         .iter()
         .rev()
         .find(|variable| same(&variable.name, name))?;
-    Some(match variable.value.as_deref() {
+    Some(match variable.literal() {
         Some(value) => Property::Stated(Cow::Borrowed(value)),
         None => Property::Unknown,
     })

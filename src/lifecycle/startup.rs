@@ -173,8 +173,8 @@ fn copy<'a>(
     {
         return Err(Skip::PortUndeclared(name.to_owned()));
     }
-    // It was read from this text once: it is an object.
-    let probe = serde_json::from_str(copied.raw.get()).unwrap_or_default();
+    // An object it is; a field that we do not know may still be nested too deep, or a number beyond f64.
+    let probe = serde_json::from_str(copied.raw.get()).map_err(|_| Skip::ProbeUnreadable)?;
     Ok(Question {
         probe,
         source,

@@ -3,7 +3,7 @@
 use super::annotations::{Level, Problem};
 use super::handler::{Source, StartupProbe};
 use super::plan::Change;
-use super::policy::SleepAction;
+use super::policy::{Mode, SleepAction};
 use super::resolve::{Chosen, Origin, Resolved};
 use super::settings::{GracePeriod, Setting, Sleep};
 use super::skip::{Part, Skipped};
@@ -32,13 +32,20 @@ pub fn setting(setting: Setting, resolved: &Resolved<'_>) -> Option<String> {
             Some(said(startup_probe(chosen.value), &chosen.origin))
         }
         Setting::StartupTimeout => Some(seconds(&resolved.startup_timeout)),
-        Setting::StartupPeriod => resolved.startup_period.as_ref().map(seconds),
+        Setting::StartupPeriod => {
+            let stated = resolved.startup_period.as_ref().map(seconds);
+            Some(stated.unwrap_or_else(|| "1s, more for slow probes (built-in)".to_owned()))
+        }
         Setting::PreStopSleep => {
             let chosen = &resolved.pre_stop_sleep;
             Some(said(&sleep(chosen.value), &chosen.origin))
         }
-        Setting::ShutdownTimeout => resolved.shutdown_timeout.as_ref().map(seconds),
-        Setting::Profile | Setting::GracePeriod | Setting::Ignore => None,
+        Setting::ShutdownTimeout => {
+            let stated = resolved.shutdown_timeout.as_ref().map(seconds);
+            Some(stated.unwrap_or_else(|| "what it has today (built-in)".to_owned()))
+        }
+        Setting::Profile => Some("the profiles of weaker levels".to_owned()),
+        Setting::GracePeriod | Setting::Ignore => None,
     }
 }
 
@@ -50,6 +57,15 @@ pub fn grace_setting(chosen: &Chosen<GracePeriod>) -> String {
         GracePeriod::AtLeast(seconds) => format!("at least {seconds}s"),
     };
     said(&value, &chosen.origin)
+}
+
+/// The mode that counts, and who said it.
+pub fn mode(chosen: &Chosen<Mode>) -> String {
+    match chosen.origin.level {
+        // Whether a file says it or nobody.
+        Level::BuiltIn | Level::Config => format!("{} (the default)", chosen.value.word()),
+        _ => said(chosen.value.word(), &chosen.origin),
+    }
 }
 
 fn said(value: &str, by: &Origin) -> String {
@@ -83,7 +99,7 @@ pub fn problem(problem: &Problem) -> String {
     };
     let mut text = format!("{}{place}", problem.key);
     match &problem.value {
-        Some(value) => text += &format!(": {:?} {}", shortened(value), problem.what),
+        Some(value) => text += &format!(": {} {}", quoted(value), problem.what),
         None => text += &format!(" {}", problem.what),
     }
     if let Some(instead) = &problem.instead {
@@ -92,12 +108,19 @@ pub fn problem(problem: &Problem) -> String {
     text
 }
 
-/// A value, cut where it would bury what is said about it.
-fn shortened(value: &str) -> String {
+/// A value in quotes, cut where it would bury what is said about it.
+fn quoted(value: &str) -> String {
     const MOST: usize = 40;
-    match value.char_indices().nth(MOST) {
+    let short = match value.char_indices().nth(MOST) {
         Some((at, _)) => format!("{}…", &value[..at]),
         None => value.to_owned(),
+    };
+    // JSON is easier to read without a backslash before each of its own quotes.
+    let is_json = short.contains('"') && !short.contains(['\'', '\\']);
+    if is_json && !short.contains(char::is_control) {
+        format!("'{short}'")
+    } else {
+        format!("{short:?}")
     }
 }
 

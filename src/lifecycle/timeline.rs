@@ -2,7 +2,7 @@
 //!
 //! The numbers come from the pod alone, so the same function draws the pod as it was written and as it
 //! would be after the patch. What is not arithmetic was measured on a real cluster; `docs/lossless.md`
-//! says how. What clients lose in it is in [`loss`](super::loss).
+//! says how. What clients lose in it is in [`loss`].
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ pub const ENDPOINT_REMOVED_AFTER: f64 = 1.2;
 /// What a node shutdown leaves an ordinary pod in the kubelet's documentation's example, in seconds
 /// (shutdownGracePeriod 30s, shutdownGracePeriodCriticalPods 10s).
 pub const NODE_SHUTDOWN_EXAMPLE: i64 = 20;
-/// The shorter grace period that stands for all that somebody may ask for at the deletion, in seconds.
+/// The grace period that stands for all that somebody may ask for at the deletion, in seconds.
 pub const SHORT_GRACE_EXAMPLE: i64 = 5;
 /// What the cluster autoscaler waits for at most by default, in seconds (`--max-graceful-termination-sec`).
 pub const AUTOSCALER_WAITS: i64 = 600;
@@ -99,7 +99,7 @@ pub enum How {
     Rollout,
     /// The eviction API: `kubectl drain`, the cluster autoscaler.
     Eviction,
-    /// A deletion or drain with a shorter grace period of its own.
+    /// A deletion or drain with a grace period of its own, as short as 5 s.
     ShortGrace,
     /// The node shuts down.
     NodeShutdown,
@@ -206,8 +206,6 @@ pub fn life(pod: &Pod<'_>) -> Life {
 
 /// The ways in which a pod of such an owner can end, each with the grace period that then holds.
 fn ways(owner: Option<&str>, grace: i64) -> Vec<(How, i64)> {
-    // The API server stores a negative one as 1.
-    let grace = if grace < 0 { 1 } else { grace };
     let all = [
         (How::Delete, grace),
         (How::ScaleIn, grace),
@@ -220,8 +218,6 @@ fn ways(owner: Option<&str>, grace: i64) -> Vec<(How, i64)> {
     let can = |how: How| match how {
         How::ScaleIn => !matches!(owner, None | Some("DaemonSet" | "Job" | "CronJob")),
         How::Rollout => !matches!(owner, None | Some("Job" | "CronJob")),
-        // Only where it is shorter than what the pod has.
-        How::ShortGrace => grace > SHORT_GRACE_EXAMPLE,
         _ => true,
     };
     all.into_iter().filter(|(how, _)| can(*how)).collect()

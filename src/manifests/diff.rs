@@ -9,7 +9,8 @@ pub fn unified_diff(name: &str, before: &str, after: &str) -> String {
     // Our own lines: the library would also break them at a lone carriage return.
     let old: Vec<&str> = before.split_inclusive('\n').collect();
     let new: Vec<&str> = after.split_inclusive('\n').collect();
-    let name = name.trim_start_matches('/');
+    // `-f .` names files ./so, which git refuses.
+    let name = name.trim_start_matches("./").trim_start_matches('/');
     // As git does it: without the tab a name ends at its first blank.
     let end = if name.contains(' ') { "\t" } else { "" };
     TextDiff::configure()
@@ -30,6 +31,10 @@ mod tests {
         assert_eq!(
             unified_diff("d/x.yaml", "a\nb\n", "a\nc\nb\n"),
             "--- a/d/x.yaml\n+++ b/d/x.yaml\n@@ -1,2 +1,3 @@\n a\n+c\n b\n"
+        );
+        assert_eq!(
+            unified_diff("./d/x.yaml", "a\n", "c\n"),
+            "--- a/d/x.yaml\n+++ b/d/x.yaml\n@@ -1 +1 @@\n-a\n+c\n"
         );
         assert_eq!(
             unified_diff("my x", "a", "a\r\nb"),

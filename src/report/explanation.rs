@@ -118,6 +118,10 @@ fn grace(page: &mut Page, sum: &Arithmetic) {
         );
         line(sum.with_sleep.to_string(), &text);
     }
+    if let Some(least) = sum.least() {
+        let text = "the sleep and the 2 s that the kubelet leaves an application at least";
+        line(least.to_string(), text);
+    }
     for need in &sum.needs {
         let capped = if sum.is_capped(need.total) {
             format!("; counts as {} ({})", sum.cap.value, sum.cap.source)
@@ -196,7 +200,7 @@ fn starts(page: &mut Page, before: &Life, after: &Life) {
     for (old, new) in before.starts.iter().zip(&after.starts) {
         let mut name = new.container.clone();
         if new.before_main {
-            name += " (native sidecar: the main containers wait for it)";
+            name += " (native sidecar: the others wait for it)";
         }
         page.styled(2, HEADING, &name);
         let mut tell = |label, style, start: &Start| {
@@ -218,7 +222,7 @@ fn caveats(page: &mut Page, explanation: &Explanation) {
     if explanation.caveats.is_empty() {
         return;
     }
-    page.heading("WHAT STAYS YOURS");
+    page.heading("WHAT PODGRACE CANNOT HELP");
     for caveat in &explanation.caveats {
         let name = caveat
             .container

@@ -52,6 +52,23 @@ impl Page {
         }
     }
 
+    /// Items one after the other; none is broken over two lines.
+    pub(super) fn items(&mut self, indent: usize, style: Style, items: &[&str]) {
+        let mut line = String::new();
+        for item in items {
+            let length = line.chars().count() + 3 + item.chars().count();
+            if !line.is_empty() && indent + length > WIDTH {
+                self.styled(indent, style, &line);
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push_str("   ");
+            }
+            line.push_str(item);
+        }
+        self.styled(indent, style, &line);
+    }
+
     /// A paragraph with a label before its first line; the label may be empty.
     pub(super) fn labelled(
         &mut self,
@@ -123,25 +140,36 @@ pub(super) fn clean(text: &str) -> String {
         .collect()
 }
 
-/// Words on lines of at most `width` characters; a word that is longer has a line of its own.
+/// Words on lines of at most `width` characters; a word that is longer has a line of its own. A number and its
+/// unit stay together.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut length = 0;
-    for word in text.split_whitespace() {
+    let mut words = text.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        let mut word = word.to_owned();
+        if let Some(unit) = words.next_if(|next| is_unit(next)) {
+            word.push(' ');
+            word.push_str(unit);
+        }
         let characters = word.chars().count();
         match lines.last_mut() {
             Some(line) if length + 1 + characters <= width => {
                 line.push(' ');
-                line.push_str(word);
+                line.push_str(&word);
                 length += 1 + characters;
             }
             _ => {
-                lines.push(word.to_owned());
+                lines.push(word);
                 length = characters;
             }
         }
     }
     lines
+}
+
+fn is_unit(word: &str) -> bool {
+    word.trim_end_matches(['.', ',', ';', ':', ')']) == "s"
 }
 
 /// A name cut to `width` characters.

@@ -7,7 +7,7 @@ use super::page::{clean, cut, wrap};
 use super::scale::Scale;
 use super::{timeline, words};
 use crate::explain::Explanation;
-use crate::lifecycle::loss::Client;
+use crate::lifecycle::loss::{Client, ClientLoss};
 use crate::lifecycle::timeline::{ENDPOINT_REMOVED_AFTER, Ending, Life, PreStop, Stop};
 
 const WIDTH: f64 = 900.0;
@@ -18,7 +18,7 @@ const BAR: f64 = WIDTH - LEFT - MARGIN;
 /// The characters that fit beside a bar, under a bar, and across.
 const NAME_CHARACTERS: usize = 20;
 const UNDER_CHARACTERS: usize = 96;
-const ACROSS_CHARACTERS: usize = 100;
+const ACROSS_CHARACTERS: usize = 104;
 
 const STYLE: &str = "
   .podgrace { --bg: #ffffff; --fg: #1b1f24; --faint: #59636e; --line: #d1d9e0; --arrive: #bf8700;
@@ -30,7 +30,7 @@ const STYLE: &str = "
   .podgrace .title { font-size: 20px; font-weight: 600; }
   .podgrace .section { font-size: 15px; font-weight: 600; }
   .podgrace .strong { font-weight: 600; }
-  .podgrace .faint { fill: var(--faint); font-size: 12px; }
+  .podgrace .faint { fill: var(--faint); font-size: 12px; paint-order: stroke; stroke: var(--bg); stroke-width: 4px; }
   .podgrace .end { text-anchor: end; }
   .podgrace .middle { text-anchor: middle; }
   .podgrace .page { fill: var(--bg); }
@@ -103,7 +103,12 @@ impl Picture {
 
     fn head(&mut self, explanation: &Explanation) {
         self.y = 42.0;
-        self.text("title", MARGIN, &cut(&explanation.title, 70));
+        let class = if explanation.title.chars().count() > 50 {
+            "section"
+        } else {
+            "title"
+        };
+        self.text(class, MARGIN, &cut(&explanation.title, 84));
         let mut parts = Vec::new();
         if let Some(namespace) = &explanation.namespace {
             parts.push(format!("namespace {namespace}"));
@@ -112,12 +117,13 @@ impl Picture {
             parts.push(at.to_string());
         }
         parts.push(format!("mode {}", explanation.mode.value));
-        for change in &explanation.changes {
-            let name = change.container.as_deref().unwrap_or("the pod");
-            parts.push(format!("+ {name}: {}", change.what));
-        }
         self.y += 4.0;
         self.lines("faint", MARGIN, ACROSS_CHARACTERS, &parts.join(" · "));
+        for change in &explanation.changes {
+            let name = change.container.as_deref().unwrap_or("the pod");
+            let text = format!("+ {name}: {}", change.what);
+            self.lines("", MARGIN, ACROSS_CHARACTERS, &text);
+        }
     }
 
     fn starts(&mut self, before: &Life, after: &Life) {
@@ -223,7 +229,8 @@ impl Picture {
         if ending.sigterm == ending.sigterm_at_latest {
             self.sigterm(LEFT + earliest, top, height);
         }
-        self.sigkill(LEFT + kill, middle);
+        // Where the scale leaves no room between the two they still stand beside each other.
+        self.sigkill(LEFT + kill.max((latest + 14.0).min(BAR)), middle);
     }
 
     /// A line with a flag.
@@ -291,8 +298,18 @@ impl Picture {
             tell("after", new);
         }
         self.y += 6.0;
-        for (word, meaning) in words::meanings(old.clients.iter().chain(&new.clients)) {
-            self.lines("faint", MARGIN, 130, &format!("{word}: {meaning}"));
+        // What a pod's start loses is said where it starts.
+        let stopping: Vec<ClientLoss> = old
+            .clients
+            .iter()
+            .chain(&new.clients)
+            .map(|loss| ClientLoss {
+                until_replacement_listens: false,
+                ..*loss
+            })
+            .collect();
+        for (word, meaning) in words::meanings(stopping.iter()) {
+            self.lines("faint", MARGIN, 116, &format!("{word}: {meaning}"));
         }
     }
 

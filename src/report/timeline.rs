@@ -69,7 +69,7 @@ pub(super) fn draw(page: &mut Page, before: &Life, after: &Life) {
     if serves {
         legend.insert(0, "▒ new connections arrive, until 1.2 s at the latest");
     }
-    page.paragraph(2, FAINT, &legend.join(", "));
+    page.items(2, FAINT, &legend);
 }
 
 /// Second marks, labelled where there is room.

@@ -121,7 +121,7 @@ pub(super) fn remark(stop: &Stop) -> Option<String> {
              Without it, which is the default, the node waits for nothing. Derived, not measured."
         )),
         How::ShortGrace => Some(
-            "As drain with a --grace-period: it shortens everything. The seconds are measured, the losses derived."
+            "As drain with a --grace-period: it takes the place of the pod's own. The seconds are measured, the losses derived."
                 .to_owned(),
         ),
         How::Force => Some("A hook is cut at 1.0 s. No Kubernetes object waits for the process.".to_owned()),
@@ -245,10 +245,10 @@ pub(super) fn verdict(before: &Life, after: &Life) -> Option<String> {
             "As it is, clients can lose requests {was}. With the changes those that open new connections lose none."
         ),
         (Some(was), Some(is)) if was == is => {
-            format!("Clients can lose requests {was}, and nothing that is added changes that.")
+            format!("Clients can lose requests {was}, and nothing is added that would change that.")
         }
-        (Some(was), Some(is)) => format!(
-            "As it is, clients can lose requests {was}. With the changes, still {is}: see LEFT ALONE."
-        ),
+        (Some(was), Some(is)) => {
+            format!("As it is, clients can lose requests {was}. With the changes, still {is}.")
+        }
     })
 }

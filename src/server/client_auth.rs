@@ -92,6 +92,7 @@ impl ClientCa {
         identity: Arc<Identity>,
         config: Arc<ArcSwap<ServerConfig>>,
     ) {
+        let name = files.names();
         loop {
             let made = self
                 .verifier(files.changed().await)
@@ -106,8 +107,12 @@ impl ClientCa {
                     tracing::info!("client CA loaded");
                 }
                 Err(error) => {
-                    self.status.failed(&error);
-                    tracing::error!(error, "the new client CA is of no use; the old one stays");
+                    self.status.failed(format!("{name}: {error}"));
+                    tracing::error!(
+                        error,
+                        from = name,
+                        "the new client CA is of no use; the old one stays"
+                    );
                 }
             }
         }

@@ -13,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 
 /// How far the server is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub(super) enum Phase {
     /// Not at all.
     Serving,
     /// Not ready any more, but everything is served, with `Connection: close`.

@@ -3,12 +3,21 @@
 //! Contents are polled and compared. Notifications are not used: kubelet publishes a new Secret or
 //! ConfigMap by renaming a symlink two levels above the file, which watchers of the file never see.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What a set of files held at one moment, in the order in which they were named.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Contents(Vec<Result<Vec<u8>, FileError>>);
+
+/// Sizes only: some of the files are private keys.
+impl fmt::Debug for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes = self.0.iter().map(|file| file.as_ref().map(Vec::len));
+        f.debug_list().entries(sizes).finish()
+    }
+}
 
 /// A file that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +75,12 @@ impl Watch {
     /// What the files held when they were last read.
     pub fn contents(&self) -> &Contents {
         &self.last
+    }
+
+    /// The files' names, for whoever has to mend them.
+    pub fn names(&self) -> String {
+        let names: Vec<String> = self.paths.iter().map(|p| p.display().to_string()).collect();
+        names.join(" and ")
     }
 
     /// Returns when the files hold something else, with exactly the bytes that were compared.

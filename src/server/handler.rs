@@ -67,7 +67,7 @@ impl Webhook {
         metrics: Arc<Metrics>,
         limits: RequestLimits,
     ) -> Self {
-        let room = Semaphore::new(limits.in_flight);
+        let room = Semaphore::new(limits.in_flight.min(Semaphore::MAX_PERMITS));
         Self {
             policy,
             namespaces,
@@ -95,7 +95,8 @@ impl Webhook {
 
     async fn answer(&self, uri: &Uri, body: Body) -> Response {
         let started = Instant::now();
-        let deadline = deadline(uri).map(|budget| started + budget);
+        // A deadline beyond the clock's end is none.
+        let deadline = deadline(uri).and_then(|budget| started.checked_add(budget));
         self.metrics.in_flight.inc();
         let _in_flight = InFlight(&self.metrics);
         let room = self.room.try_acquire().ok();
@@ -205,12 +206,12 @@ impl Webhook {
 /// can be read can be answered whatever it is called.
 async fn mutate(State(webhook): State<Arc<Webhook>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let refused = webhook.answer(&head.uri, body).await;
-    if refused.status() == StatusCode::REQUEST_TIMEOUT {
+    let response = webhook.answer(&head.uri, body).await;
+    if response.status() == StatusCode::REQUEST_TIMEOUT {
         // The rest of the body may still come; it must not be taken for the next request.
-        return ([(header::CONNECTION, "close")], refused).into_response();
+        return ([(header::CONNECTION, "close")], response).into_response();
     }
-    refused
+    response
 }
 
 /// The time that `?timeout=10s` leaves for answering. API servers always send it; what cannot be

@@ -62,7 +62,8 @@ impl Listener {
     /// Serves until the drain has come to its end, then finishes for at most `finish`. Returns the
     /// number of connections that were still busy after that.
     pub(super) async fn serve(self, finish: Duration) -> usize {
-        let slots = Arc::new(Semaphore::new(self.limits.connections));
+        let slots = self.limits.connections.min(Semaphore::MAX_PERMITS);
+        let slots = Arc::new(Semaphore::new(slots));
         let shared = Arc::new(Shared {
             tls: self.tls,
             router: self.router,

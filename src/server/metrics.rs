@@ -16,21 +16,14 @@ use super::handshake;
 use super::reload::ReloadStatus;
 use super::tls::Identity;
 use crate::admission::{Decision, Outcome};
+use crate::lifecycle::plan::Change;
+use crate::lifecycle::skip::Skip;
 
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 const PREFIX: &str = "podgrace_webhook";
 const OPERATIONS: [&str; 5] = ["CREATE", "UPDATE", "DELETE", "CONNECT", "other"];
-const OUTCOMES: [Outcome; 7] = [
-    Outcome::Injected,
-    Outcome::Audited,
-    Outcome::Unchanged,
-    Outcome::Ignored,
-    Outcome::Unreadable,
-    Outcome::PatchRefused,
-    Outcome::Shed,
-];
 const CODES: [&str; 6] = ["200", "400", "404", "405", "408", "413"];
 
 /// A counter with one label, whose values are words of the program's own.
@@ -104,18 +97,8 @@ impl Shed {
     }
 }
 
-/// The words that the engine may say, so that their series exist from the start.
-#[derive(Debug, Clone, Default)]
-pub struct Words {
-    /// Every reason code of a skip.
-    pub skips: Vec<&'static str>,
-    /// Every kind of change.
-    pub changes: Vec<&'static str>,
-}
-
 impl Metrics {
     pub(super) fn new(
-        words: &Words,
         identity: &Identity,
         configuration: &ReloadStatus,
         client_ca: Option<&ClientCa>,
@@ -125,7 +108,7 @@ impl Metrics {
         let bytes = || Histogram::new(exponential_buckets(1024.0, 4.0, 7));
         let requests = Family::<[(&'static str, &'static str); 2], Counter>::default();
         for operation in OPERATIONS {
-            for outcome in OUTCOMES {
+            for outcome in Outcome::ALL {
                 drop(
                     requests
                         .get_or_create(&[("operation", operation), ("outcome", outcome.code())]),
@@ -135,8 +118,8 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix(PREFIX),
             requests,
-            skips: at_zero("reason", words.skips.iter().copied()),
-            changes: at_zero("kind", words.changes.iter().copied()),
+            skips: at_zero("reason", Skip::CODES),
+            changes: at_zero("kind", Change::KINDS),
             responses: at_zero("code", CODES),
             shed: at_zero(
                 "reason",

@@ -35,17 +35,17 @@ mod reload;
 mod tls;
 
 pub use client_auth::{ClientAuth, ClientCaError};
-pub use drain::{Phase, signals};
+pub use drain::signals;
 pub use handler::{NamespaceLookup, PendingNamespace, RequestLimits};
 pub use listener::ConnectionLimits;
-pub use metrics::{CONTENT_TYPE, Metrics, Words};
+pub use metrics::{CONTENT_TYPE, Metrics};
 pub use ops::{Check, Health};
 pub use reload::{Failure, ReloadStatus};
 pub use tls::{CertificateSource, Identity, PairError};
 
 use crate::lifecycle::policy::Policy;
 use client_auth::ClientCa;
-use drain::Drain;
+use drain::{Drain, Phase};
 use files::Watch;
 use handler::Webhook;
 use listener::Listener;
@@ -100,8 +100,6 @@ pub struct Engine {
     pub configuration: Arc<ReloadStatus>,
     /// Where namespaces are looked up; nothing is known of any without it.
     pub namespaces: Option<NamespaceLookup>,
-    /// What decisions may say.
-    pub words: Words,
     /// Further conditions of readiness.
     pub checks: Vec<Check>,
 }
@@ -179,7 +177,6 @@ impl Options {
         let identity = self.identity(&mut followers).await?;
         let (clients, tls) = self.tls(&identity, &mut followers).await?;
         let metrics = Arc::new(Metrics::new(
-            &engine.words,
             &identity,
             &engine.configuration,
             clients.as_deref(),

@@ -90,10 +90,10 @@ impl Identity {
     /// # Errors
     /// When either cannot be read or they do not belong together.
     pub fn replace(&self, chain: &[u8], key: &[u8]) -> Result<(), PairError> {
-        self.take(Pair::from_pem(chain, key))
+        self.take(Pair::from_pem(chain, key), "the pair given")
     }
 
-    fn take(&self, pair: Result<Pair, PairError>) -> Result<(), PairError> {
+    fn take(&self, pair: Result<Pair, PairError>, from: &str) -> Result<(), PairError> {
         match pair {
             Ok(pair) => {
                 pair.announce(&self.expiry);
@@ -102,8 +102,8 @@ impl Identity {
                 Ok(())
             }
             Err(error) => {
-                self.status.failed(&error);
-                tracing::error!(%error, "the new serving certificate is of no use; the old one stays");
+                self.status.failed(format!("{from}: {error}"));
+                tracing::error!(%error, from, "the new serving certificate is of no use; the old one stays");
                 Err(error)
             }
         }
@@ -130,6 +130,7 @@ impl Identity {
 
     /// Replaces the pair whenever the files change, for ever.
     pub(super) async fn follow(self: Arc<Self>, mut files: Watch) {
+        let names = files.names();
         loop {
             let now = files.changed().await;
             let pair = match (now.get(0), now.get(1)) {
@@ -137,7 +138,7 @@ impl Identity {
                 (Err(error), _) | (_, Err(error)) => Err(error.into()),
             };
             // Whatever went wrong is told by then.
-            let _ = self.take(pair);
+            let _ = self.take(pair, &names);
         }
     }
 }

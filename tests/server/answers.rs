@@ -5,6 +5,7 @@ use std::sync::Arc;
 use podgrace::server::{Engine, NamespaceLookup};
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::client::in_time;
 use crate::running::{review, start};
 
 /// A lookup that tells when it is asked and answers when it is let.
@@ -106,7 +107,7 @@ async fn the_namespace_is_asked_for_by_its_name() {
     let running = start(|_, engine: &mut Engine| engine.namespaces = Some(lookup)).await;
     let answered = running.client().await.post("/mutate", &review("u")).await;
     answered.expect("answered").allows("u");
-    assert_eq!(asks.recv().await.as_deref(), Some("shop"));
+    assert_eq!(in_time(asks.recv()).await.as_deref(), Some("shop"));
 }
 
 #[tokio::test]
@@ -119,7 +120,9 @@ async fn one_request_too_many_is_allowed_without_a_look() {
     .await;
     let (mut first, mut second) = (running.client().await, running.client().await);
     let first = tokio::spawn(async move { first.post("/mutate", &review("first")).await });
-    asks.recv().await.expect("the first is being answered");
+    in_time(asks.recv())
+        .await
+        .expect("the first is being answered");
 
     for uid in ["second", "third"] {
         let shed = second
@@ -167,10 +170,15 @@ async fn an_answer_that_would_come_too_late_is_given_without_a_look() {
     let shed = r#"podgrace_webhook_shed_total{reason="deadline"}"#;
     assert_eq!(running.metric(shed).await, 1.0);
 
-    // Nonsense is no deadline.
-    leave.add_permits(1);
-    let answered = client.post("/mutate?timeout=-1s", &review("u")).await;
-    answered.expect("answered").allows("u");
+    // Nonsense is no deadline, and neither is one beyond the end of the clock.
+    leave.add_permits(2);
+    for path in [
+        "/mutate?timeout=-1s",
+        "/mutate?timeout=9000000000000000000s",
+    ] {
+        let answered = client.post(path, &review("u")).await;
+        answered.expect("answered").allows("u");
+    }
     assert_eq!(running.metric(shed).await, 1.0);
 }
 

@@ -1,9 +1,11 @@
 //! A client that does exactly what it is told: no pool, no retry, no second connection.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -139,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 
     async fn more(&mut self) -> io::Result<()> {
-        match self.stream.read_buf(&mut self.buffer).await? {
+        match in_time(self.stream.read_buf(&mut self.buffer)).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
@@ -150,4 +152,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         let more = self.more().await;
         assert!(more.is_err(), "{:?}", String::from_utf8_lossy(&self.buffer));
     }
+}
+
+/// Fails a test that would hang otherwise, long after any machine should be done.
+pub(crate) async fn in_time<T>(what: impl Future<Output = T>) -> T {
+    let waited = tokio::time::timeout(Duration::from_secs(60), what).await;
+    waited.expect("it never came")
 }

@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 
 use crate::answers::held;
-use crate::client::Client;
+use crate::client::{Client, in_time};
 use crate::running::{eventually, review, start};
 
 /// Longer than any of these tests runs.
@@ -145,10 +145,10 @@ async fn after_the_drain_idle_connections_end_and_what_has_begun_is_finished() {
     leave.add_permits(1);
     let first = half.post("/mutate", &review("first")).await;
     first.expect("answered").allows("first");
-    asks.recv().await.expect("it was the first");
+    in_time(asks.recv()).await.expect("it was the first");
     let mut busy = running.client().await;
     let busy = tokio::spawn(async move { busy.post("/mutate", &review("u")).await });
-    asks.recv().await.expect("it has begun");
+    in_time(asks.recv()).await.expect("it has begun");
     let head = format!(
         "POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n",
         review("h").len()
@@ -174,7 +174,44 @@ async fn after_the_drain_idle_connections_end_and_what_has_begun_is_finished() {
         .await
         .expect("sent");
     half.response().await.expect("answered").allows("h");
-    assert_eq!(running.stopped.await.expect("no panic"), Stopped::Drained);
+    assert_eq!(
+        in_time(running.stopped).await.expect("no panic"),
+        Stopped::Drained
+    );
+}
+
+#[tokio::test]
+async fn a_connection_that_came_while_draining_may_send_its_request_after_it() {
+    // Should a machine be too slow to connect within one drain, the next is longer.
+    for drain in [200, 2_000, 20_000].map(Duration::from_millis) {
+        let mut running = start(|options, _| {
+            options.drain = drain;
+            options.finish = LONG;
+        })
+        .await;
+        running.begin_shutdown();
+        eventually("not ready", || async {
+            running.ops("/readyz").await.status == 503
+        })
+        .await;
+        let Ok(mut late) = Client::connect(running.webhook, &running.trusting).await else {
+            continue;
+        };
+        eventually("a closed listener", || async {
+            TcpStream::connect(running.webhook).await.is_err()
+        })
+        .await;
+        let answer = late.post("/mutate", &review("u")).await.expect("answered");
+        answer.allows("u");
+        assert!(answer.closes());
+        assert_eq!(
+            in_time(running.stopped).await.expect("no panic"),
+            Stopped::Drained,
+            "nothing is left"
+        );
+        return;
+    }
+    panic!("never connected within the drain");
 }
 
 #[tokio::test]
@@ -188,10 +225,10 @@ async fn what_never_finishes_is_cut() {
     .await;
     let mut busy = running.client().await;
     let busy = tokio::spawn(async move { busy.post("/mutate", &review("u")).await });
-    asks.recv().await.expect("it has begun");
+    in_time(asks.recv()).await.expect("it has begun");
     running.begin_shutdown();
     assert_eq!(
-        running.stopped.await.expect("no panic"),
+        in_time(running.stopped).await.expect("no panic"),
         Stopped::CutShort(1)
     );
     assert!(busy.await.expect("no panic").is_err());
@@ -212,6 +249,9 @@ async fn the_second_request_to_stop_ends_it_at_once() {
         .expect("there")
         .send(())
         .expect("heard");
-    assert_eq!(running.stopped.await.expect("no panic"), Stopped::Aborted);
+    assert_eq!(
+        in_time(running.stopped).await.expect("no panic"),
+        Stopped::Aborted
+    );
     client.ended().await;
 }

@@ -16,7 +16,7 @@ use super::input::{Files, Surroundings};
 use super::{Status, complain};
 use crate::audit::{Auditor, Options, Report};
 use crate::lifecycle::audit::{RULES, Rule, Severity};
-use crate::manifests::{Source, SourceError};
+use crate::manifests::{self, Source, SourceError};
 use crate::report::audit::{Next, Paths, Run};
 use fix::fix;
 use known::Known;
@@ -154,12 +154,29 @@ fn status(report: &Report, fail_on: Severity) -> Status {
 }
 
 fn tell_unreadable(report: &Report) {
-    for unreadable in report.unreadable.iter().take(TOLD) {
+    let (templates, others): (Vec<_>, Vec<_>) = report
+        .unreadable
+        .iter()
+        .partition(|unreadable| unreadable.message.ends_with(manifests::TEMPLATE_HINT));
+    // A folder of charts has hundreds, and one thing to do about them.
+    let (templates, others) = match templates.as_slice() {
+        [_, _, _, _, ..] => (templates, others),
+        _ => (Vec::new(), report.unreadable.iter().collect()),
+    };
+    for unreadable in others.iter().take(TOLD) {
         complain(&unreadable.to_string());
     }
-    if let Some(more) = report.unreadable.len().checked_sub(TOLD).filter(|n| *n > 0) {
+    if let Some(more) = others.len().checked_sub(TOLD).filter(|n| *n > 0) {
         complain(&format!(
             "… and {more} more that could not be read (-o json has them all)"
+        ));
+    }
+    if let Some(first) = templates.first() {
+        complain(&format!(
+            "{} documents are templates, the first in {}; render them first: helm template CHART | podgrace \
+             audit -f -",
+            templates.len(),
+            first.file
         ));
     }
 }

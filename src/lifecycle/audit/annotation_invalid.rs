@@ -24,7 +24,7 @@ fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for problem in &subject.plan.problems {
         // What a Namespace says wrongly is wrong once, and not in each of its workloads.
         if !by_namespace.iter().any(|other| is_same(problem, other)) {
-            findings.push(subject.at_pod(&RULE, &place(subject, problem), text::problem(problem)));
+            findings.push(subject.at_pod(&RULE, &place(problem), text::problem(problem)));
         }
     }
     for skipped in subject.plan.skips.iter().filter(|s| s.why.is_refusal()) {
@@ -93,23 +93,10 @@ fn is_same(a: &Problem, b: &Problem) -> bool {
 }
 
 /// The field that the problem is about; what the Namespace or the configuration says has none in the pod.
-fn place(subject: &Subject<'_>, problem: &Problem) -> String {
+fn place(problem: &Problem) -> String {
     match problem.level {
         Level::Pod | Level::Container => {
-            // A profile is named in one place for the pod and in another for a container.
-            let key = if problem.level == Level::Container && problem.key.starts_with(DOMAIN) {
-                let name = problem
-                    .key
-                    .trim_start_matches(DOMAIN)
-                    .trim_start_matches('/');
-                let own = |key: &&str| key.starts_with(&format!("{name}.{DOMAIN}/"));
-                let annotations = subject.pod.meta().annotations.value();
-                let found = annotations.and_then(|all| all.iter().map(|(key, _)| key).find(own));
-                found.unwrap_or(&problem.key)
-            } else {
-                &problem.key
-            };
-            format!("/metadata/{}/{}", field(problem), escaped(key))
+            format!("/metadata/{}/{}", field(problem), escaped(&problem.key))
         }
         Level::BuiltIn | Level::Config | Level::Namespace => "/metadata".to_owned(),
     }

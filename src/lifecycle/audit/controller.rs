@@ -23,7 +23,7 @@ pub struct Controller {
     pub progress_deadline: Option<i64>,
     /// Whether its pods mount volumes that may not be mounted twice.
     pub has_claims: bool,
-    /// Whether its pods are reached through their node.
+    /// Whether its pods are reached through a port of their node.
     pub is_on_host: bool,
     /// Our labels and annotations that stand on the object and not on its pods: pointer and key.
     pub misplaced: Vec<(String, String)>,
@@ -113,10 +113,10 @@ impl Controller {
             has_claims: items(&spec["volumeClaimTemplates"]).next().is_some()
                 || items(&pod["spec"]["volumes"])
                     .any(|volume| volume["persistentVolumeClaim"].is_object()),
-            is_on_host: pod["spec"]["hostNetwork"] == true
-                || items(&pod["spec"]["containers"])
-                    .flat_map(|container| items(&container["ports"]))
-                    .any(|port| port["hostPort"].as_i64().is_some_and(|port| port > 0)),
+            // Not hostNetwork: what only shares its node's network is most often called by nobody.
+            is_on_host: items(&pod["spec"]["containers"])
+                .flat_map(|container| items(&container["ports"]))
+                .any(|port| port["hostPort"].as_i64().is_some_and(|port| port > 0)),
             misplaced: if template.is_empty() {
                 Vec::new()
             } else {

@@ -6,7 +6,7 @@ use super::super::shutdown::{Need, StatedBy};
 use super::super::text;
 use super::finding::{Finding, Fix};
 use super::rule::{Rule, Severity};
-use super::subject::Subject;
+use super::subject::{Subject, stated_by};
 
 pub(super) static RULE: Rule = Rule {
     name: "grace-too-short",
@@ -52,7 +52,7 @@ fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             StatedBy::NothingLeft => continue,
             StatedBy::SpringBoot if own.saturating_add(need.application) > before => continue,
             StatedBy::SpringBoot => "its phase timeout".to_owned(),
-            StatedBy::Setting(origin) => text::origin(origin),
+            StatedBy::Setting(origin) => stated_by(origin),
         };
         if today <= before {
             continue;
@@ -77,7 +77,7 @@ fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     {
         let message = format!(
             "SIGKILL comes at second {before}, and somebody wants at least {floor}s ({})",
-            text::origin(&grace.setting.origin)
+            stated_by(&grace.setting.origin)
         );
         findings.push(Finding {
             fix: Some(fix()),
@@ -107,7 +107,7 @@ mod tests {
         let case = Case::container(PORT).annotation("podgrace.io/shutdown-timeout", "30s");
         assert_eq!(
             case.message(&RULE),
-            "SIGKILL at second 30 cuts what shop still does: 30s after SIGTERM (pod) and 5s of margin are 35s"
+            "SIGKILL at second 30 cuts what shop still does: 30s after SIGTERM (stated by the pod) and 5s of margin are 35s"
         );
         let fix = case.found(&RULE)[0].fix.clone().expect("a fix");
         assert_eq!(fix.what, "terminationGracePeriodSeconds 30 -> 40");
@@ -129,7 +129,7 @@ mod tests {
         let floor = Case::container("").annotation("podgrace.io/grace-period", "1m");
         assert_eq!(
             floor.message(&RULE),
-            "SIGKILL comes at second 30, and somebody wants at least 60s (pod)"
+            "SIGKILL comes at second 30, and somebody wants at least 60s (stated by the pod)"
         );
         let off = Case::container(PORT)
             .annotation("podgrace.io/grace-period", "off")

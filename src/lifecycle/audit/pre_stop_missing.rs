@@ -4,6 +4,7 @@ use super::super::plan::Change;
 use super::super::skip::{Part, Skip};
 use super::super::text;
 use super::super::timeline::ENDPOINT_REMOVED_AFTER;
+use super::controller::Selected;
 use super::finding::{Finding, Fix};
 use super::rule::{Rule, Severity};
 use super::subject::{Examined, Subject};
@@ -35,13 +36,17 @@ fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 fn message(subject: &Subject<'_>, name: &str) -> String {
     if subject.nobody_calls() {
         return format!(
-            "whoever calls {name} has up to {ENDPOINT_REMOVED_AFTER}s after its SIGTERM to lose a connection; no \
-             Service here leads to it, which makes it matter less"
+            "connections to {name} in the first {ENDPOINT_REMOVED_AFTER}s after its SIGTERM are lost; no Service \
+             here leads to it, which makes it matter less"
         );
     }
+    let who = match &subject.controller.selected {
+        Selected::By(service) => format!("Service {service} still sends clients"),
+        Selected::Unknown | Selected::ByNone => "clients still connect".to_owned(),
+    };
     format!(
-        "at every rollout, scale-in and drain clients go on connecting to {name} for up to \
-         {ENDPOINT_REMOVED_AFTER}s after its SIGTERM: they are refused or hang"
+        "{who} to {name} for up to {ENDPOINT_REMOVED_AFTER}s after its SIGTERM, at every rollout, scale-in and \
+         drain: they are refused or hang"
     )
 }
 

@@ -33,7 +33,8 @@ fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let is_rejected = hook.sleep.is_some() && seconds > grace;
         let is_used_up = grace.saturating_sub(seconds) < MINIMUM_AFTER_PRE_STOP;
         let is_mine = examined.alone.is_none();
-        if !is_rejected && !(is_used_up && is_mine) {
+        let counts = is_rejected || (is_used_up && is_mine);
+        if !counts {
             continue;
         }
         let name = &*examined.container.name;

@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use super::super::text;
 use super::finding::Finding;
 use super::rule::{Rule, Severity};
-use super::subject::Subject;
+use super::subject::{Subject, stated_by};
 
 pub(super) static RULE: Rule = Rule {
     name: "startup-budget-short",
@@ -33,7 +32,7 @@ fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let message = format!(
             "the startupProbe of {name} gives up after {budget}s, and its start may take {timeout}s ({}): it is \
              killed while it starts, again and again",
-            text::origin(&origin)
+            stated_by(&origin)
         );
         let threshold = timeout
             .saturating_sub(probe.initial_delay())
@@ -65,7 +64,7 @@ mod tests {
         let found = &short.found(&RULE)[0];
         assert!(
             found.message.starts_with(
-                "the startupProbe of shop gives up after 50s, and its start may take 120s (pod)"
+                "the startupProbe of shop gives up after 50s, and its start may take 120s (stated by the pod)"
             ),
             "{}",
             found.message

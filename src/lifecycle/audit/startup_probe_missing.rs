@@ -37,25 +37,39 @@ fn injected(subject: &Subject<'_>, examined: &Examined<'_>, change: &Change) -> 
     let name = &*container.name;
     let too_early =
         container.serves() && container.readiness_probe.is_none() && !subject.nobody_calls();
+    let sent = || {
+        format!(
+            "{} {} to {name}",
+            subject.at_a_rollout(),
+            subject.requests_come()
+        )
+    };
     let message = match &container.liveness_probe {
         Some(liveness) if too_early => format!(
-            "{} sends requests to {name} before it listens, and a start longer than {}s is killed",
-            subject.replacement(),
+            "{} before it listens, and a start longer than {}s is killed",
+            sent(),
             liveness.budget()
         ),
         Some(liveness) => format!(
-            "{name} is killed when its start takes longer than {}s, again and again where it always does: its \
-             livenessProbe does not wait for it",
+            "{name} is killed when its start takes longer than {}s: its livenessProbe does not wait for it",
             liveness.budget()
         ),
         None if too_early => format!(
-            "{} sends requests to {name} before it listens, as long as nothing adds the startupProbe that is \
-             asked for",
-            subject.replacement()
+            "{} before it listens, as long as nothing adds the startupProbe that is asked for",
+            sent()
         ),
         None => format!("{name} lacks the startupProbe that is asked for"),
     };
+    // A livenessProbe that waits as long is a startupProbe under another name.
+    let waits = container.liveness_probe.as_ref().is_some_and(|liveness| {
+        matches!(change, Change::StartupProbe { new, .. } if liveness.budget() >= new.timing.budget())
+    });
     Finding {
+        severity: if waits && !too_early {
+            Severity::Info
+        } else {
+            RULE.severity
+        },
         fix: Some(subject.injected(text::change(change), std::slice::from_ref(change))),
         ..subject.at(&RULE, examined, "/startupProbe", message)
     }
@@ -109,7 +123,7 @@ mod tests {
         let early = Case::container(LIVENESS);
         assert_eq!(
             early.message(&RULE),
-            "a rollout sends requests to shop before it listens, and a start longer than 35s is killed"
+            "at a rollout, requests are sent to shop before it listens, and a start longer than 35s is killed"
         );
     }
 
@@ -134,6 +148,17 @@ mod tests {
         };
         assert_eq!(exec(0)[0].severity, Severity::Info);
         assert_eq!(exec(60), []);
+    }
+
+    #[test]
+    fn a_liveness_probe_that_waits_as_long_is_nearly_one() {
+        let patient = LIVENESS.replace("5}", "120}");
+        let case = Case::container(&format!("{patient}{READINESS}"));
+        assert_eq!(case.found(&RULE)[0].severity, Severity::Info);
+        assert_eq!(
+            Case::container(&patient).found(&RULE)[0].severity,
+            Severity::Warning
+        );
     }
 
     #[test]

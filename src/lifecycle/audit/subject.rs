@@ -12,6 +12,7 @@ use super::super::resolve::Origin;
 use super::super::seconds;
 use super::super::settings::Setting;
 use super::super::skip::{Part, Skip};
+use super::super::text;
 use super::controller::{Controller, Selected};
 use super::finding::{Finding, Fix};
 use super::rule::{Rule, Severity};
@@ -76,7 +77,7 @@ impl<'s> Subject<'s> {
     }
 
     /// Whether somebody wants nothing to do with this pod.
-    pub(super) fn is_left_alone(&self) -> bool {
+    pub fn is_left_alone(&self) -> bool {
         self.plan.skips.iter().any(|skipped| {
             skipped.container.is_none()
                 && skipped.part == Part::Everything
@@ -142,12 +143,20 @@ impl<'s> Subject<'s> {
         self.controller.selected == Selected::ByNone && !self.controller.is_on_host
     }
 
-    /// What ends pods one after the other, as the beginning of a sentence.
-    pub(super) fn replacement(&self) -> &'static str {
+    /// When a new pod comes in the place of an old one, as the beginning of a sentence.
+    pub(super) fn at_a_rollout(&self) -> &'static str {
         if self.controller.rolls_out() {
-            "a rollout"
+            "at a rollout,"
         } else {
-            "a new pod"
+            "when a new pod starts,"
+        }
+    }
+
+    /// Who sends requests, before the verb; the verb is for many where nobody is known by name.
+    pub(super) fn requests_come(&self) -> String {
+        match &self.controller.selected {
+            Selected::By(service) => format!("Service {service} sends requests"),
+            Selected::Unknown | Selected::ByNone => "requests are sent".to_owned(),
         }
     }
 
@@ -268,6 +277,14 @@ impl<'s> Subject<'s> {
             1 => format!("podgrace.io/{name}"),
             _ => format!("{name}.podgrace.io/{container}"),
         }
+    }
+}
+
+/// Who states something, with an article.
+pub(super) fn stated_by(origin: &Origin) -> String {
+    match &origin.profile {
+        Some(_) => format!("stated by {}", text::origin(origin)),
+        None => format!("stated by the {}", text::origin(origin)),
     }
 }
 

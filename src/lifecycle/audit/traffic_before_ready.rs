@@ -6,7 +6,6 @@ use super::super::handler::Source;
 use super::super::plan::Change;
 use super::super::settings::Setting;
 use super::super::skip::{Part, Skip};
-use super::controller::Selected;
 use super::finding::{Finding, Fix};
 use super::rule::{Rule, Severity};
 use super::subject::{Examined, Subject};
@@ -37,19 +36,17 @@ fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if is_gated || is_injected || skip == Some(&Skip::StartupProbeOff) {
             continue;
         }
-        let message = match &subject.controller.selected {
-            Selected::By(service) => format!(
-                "{} has Service {service} send requests to {name} before it listens: nothing says when it is ready",
-                subject.replacement()
-            ),
-            Selected::Unknown => format!(
-                "{} sends requests to {name} before it listens: nothing says when it is ready",
-                subject.replacement()
-            ),
-            Selected::ByNone => format!(
+        let message = if subject.nobody_calls() {
+            format!(
                 "{name} counts as ready before it listens: nothing says when it is; no Service here leads to it, \
                  which makes it matter less"
-            ),
+            )
+        } else {
+            format!(
+                "{} {} to {name} before it listens: nothing says when it is ready",
+                subject.at_a_rollout(),
+                subject.requests_come()
+            )
         };
         let severity = subject.where_clients_come(RULE.severity);
         findings.push(Finding {
@@ -101,6 +98,7 @@ fn on_port(port: i32) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Selected;
     use super::super::testing::Case;
     use super::*;
 
@@ -111,7 +109,7 @@ mod tests {
         let found = &Case::container(PORT).found(&RULE)[0];
         assert_eq!(
             found.message,
-            "a rollout sends requests to shop before it listens: nothing says when it is ready"
+            "at a rollout, requests are sent to shop before it listens: nothing says when it is ready"
         );
         assert_eq!(
             found.pointer,
@@ -151,6 +149,12 @@ mod tests {
         assert_eq!(case.found(&RULE)[0].severity, Severity::Info);
         let on_host = case.controller(|c| c.is_on_host = true);
         assert_eq!(on_host.found(&RULE)[0].severity, Severity::Warning);
+        let called = on_host.controller(|c| c.selected = Selected::By("shop".into()));
+        assert!(
+            called
+                .message(&RULE)
+                .starts_with("at a rollout, Service shop sends requests to shop")
+        );
     }
 
     #[test]

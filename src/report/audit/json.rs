@@ -30,6 +30,7 @@ struct Finding<'r> {
 }
 
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Summary<'r> {
     #[serde(flatten)]
     counts: Counts,

@@ -78,6 +78,7 @@ fn summary(counts: &Counts) -> String {
         _ => format!("{} in {} of {looked}", found.join(", "), counts.affected),
     };
     for (count, what) in [
+        (counts.left_alone, "left alone"),
         (counts.known, "in the baseline"),
         (counts.accepted, "accepted"),
         (counts.unreadable, "not readable"),

@@ -56,16 +56,22 @@ fn workload(out: &mut String, looked: &Looked, findings: &[&Found]) {
         clean(&looked.title()),
         clean(&looked.place.to_string())
     );
+    let mut told: Option<&Found> = None;
     let mut last_fix = None;
     for found in findings {
         let finding = &found.finding;
+        if let (Some(before), Some(container)) = (told, &finding.container)
+            && is_the_same(before, found)
+        {
+            wrap(
+                out,
+                &format!("the same for {container}{}", place(looked, found)),
+            );
+            continue;
+        }
+        told = Some(found);
         let style = style(finding.severity);
-        let place = match (found.place.line, found.place.file == looked.place.file) {
-            (0, _) => String::new(),
-            (line, true) => format!("  line {line}"),
-            (_, false) => format!("  {}", found.place),
-        };
-        let word = finding.severity.word();
+        let (word, place) = (finding.severity.word(), place(looked, found));
         let _ = writeln!(
             out,
             "  {style}{word:<7}{style:#}  {}{place}",
@@ -81,6 +87,34 @@ fn workload(out: &mut String, looked: &Looked, findings: &[&Found]) {
         last_fix = Some(what);
     }
     out.push('\n');
+}
+
+/// Where a finding is, below the line of its workload.
+fn place(looked: &Looked, found: &Found) -> String {
+    match (found.place.line, found.place.file == looked.place.file) {
+        (0, _) => String::new(),
+        (line, true) => format!("  line {line}"),
+        (_, false) => format!("  {}", found.place),
+    }
+}
+
+/// Whether two findings differ only in the container that they are about.
+fn is_the_same(before: &Found, found: &Found) -> bool {
+    let (a, b) = (&before.finding, &found.finding);
+    let (Some(container), Some(other)) = (&a.container, &b.container) else {
+        return false;
+    };
+    let plain = |word: &str| word.trim_end_matches([':', ',', ';']).len();
+    let mut words = (a.message.split(' '), b.message.split(' '));
+    (a.rule, a.severity) == (b.rule, b.severity)
+        && loop {
+            match (words.0.next(), words.1.next()) {
+                (None, None) => break true,
+                (Some(a), Some(b)) if a == b => {}
+                (Some(a), Some(b)) if a[..plain(a)] == **container && b[..plain(b)] == **other => {}
+                _ => break false,
+            }
+        }
 }
 
 /// Breaks a sentence into lines below the name of its rule.

@@ -102,6 +102,11 @@ fn totals(out: &mut dyn Write, counts: &Counts) -> io::Result<()> {
             counts.injected,
             "findings that Podgrace mends by itself",
         ),
+        (
+            "",
+            counts.left_alone,
+            "workloads that somebody wants left alone",
+        ),
         ("", counts.known, "findings in the baseline"),
         ("", counts.accepted, "findings that somebody accepts"),
         ("", counts.unreadable, "documents that could not be read"),

@@ -66,6 +66,9 @@ impl Shown<'_> {
         if severities.is_empty() {
             badges.push_str(" <b class=\"none\">no finding</b>");
         }
+        if looked.is_left_alone {
+            badges.push_str(" <i>left alone</i>");
+        }
         let place = place(run, &looked.place.file, looked.place.line, None);
         writeln!(
             out,

@@ -1,0 +1,58 @@
+# A Kubernetes control plane on this machine, and the scenarios that run on it.
+#
+#   make e2e                         on a control plane of its own
+#   make e2e ARGS='sidecar audit'    only scenarios with such names
+#   make e2e KUBECONFIG=~/.kube/…    on that cluster (said on the command line: a KUBECONFIG that merely
+#                                    stands in the environment is left alone)
+#   KUBEBUILDER_ASSETS=DIR make e2e  with the etcd, kube-apiserver, … of that folder
+
+.PHONY: e2e cluster-binary cluster-programs cluster-up cluster-down
+
+CLUSTER := target/cluster
+K8S_VERSION := $(shell sed -n 's|^.*k8s.io/kubernetes v||p' tests/cluster/go.mod)
+K8S_PROGRAMS := kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl
+# Without the version it is v0.0.0-master, and nothing that looks at versions works.
+K8S_STAMP := -X k8s.io/component-base/version
+K8S_LDFLAGS := -s -w $(K8S_STAMP).gitVersion=v$(K8S_VERSION) \
+	$(K8S_STAMP).gitMajor=$(word 1,$(subst ., ,$(K8S_VERSION))) \
+	$(K8S_STAMP).gitMinor=$(word 2,$(subst ., ,$(K8S_VERSION)))
+E2E := cargo test --quiet --test e2e --
+
+ifeq ($(origin KUBECONFIG),command line)
+e2e: export KUBECONFIG := $(abspath $(KUBECONFIG))
+else
+unexport KUBECONFIG
+ifndef KUBEBUILDER_ASSETS
+e2e cluster-up: cluster-programs
+endif
+endif
+
+e2e: ## Run the scenarios on a real Kubernetes API server
+	cargo build --quiet --tests --bins
+	$(E2E) run $(ARGS)
+
+cluster-up: ## Start a control plane that stays: eval "$(make -s cluster-up)"
+	@$(E2E) up
+
+cluster-down: ## End the control plane that cluster-up started
+	@$(E2E) down
+
+cluster-programs: cluster-binary
+	@command -v etcd >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends etcd-server; \
+	else \
+		echo 'etcd is missing: install it (Debian and Ubuntu: apt-get install etcd-server), or set KUBEBUILDER_ASSETS' >&2; \
+		exit 1; \
+	fi
+
+cluster-binary: $(CLUSTER)/kubernetes ## Build Kubernetes' programs into target/cluster (10 to 20 minutes the first time)
+
+# One for all: they share nearly everything. The names are links, by which it knows what to be.
+$(CLUSTER)/kubernetes: tests/cluster/main.go tests/cluster/go.mod tests/cluster/go.sum
+	@command -v go >/dev/null || { echo 'go is missing: install Go 1.26 from https://go.dev/dl, or set KUBEBUILDER_ASSETS' >&2; exit 1; }
+	@echo 'building Kubernetes $(K8S_VERSION)'; mkdir -p $(CLUSTER)
+	@since=$$(date +%s); \
+	CGO_ENABLED=0 go build -C tests/cluster -trimpath -ldflags '$(K8S_LDFLAGS)' -o $(abspath $@) . && \
+	for name in $(K8S_PROGRAMS); do ln -sf kubernetes $(CLUSTER)/$$name; done && \
+	echo "built in $$(($$(date +%s) - since)) s"

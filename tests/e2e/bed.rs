@@ -1,0 +1,233 @@
+//! A control plane on free ports of loopback: etcd, API server and controller manager, with throw-away
+//! certificates in one folder. No kubelet: pods are made and never run.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use kube::Client;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::json;
+
+use crate::pki::{self, Authority, Pair};
+use crate::processes::Processes;
+use crate::step;
+
+/// How long an API server may take to be ready, on a machine that builds something else meanwhile.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Audits who makes pods, once each.
+const AUDIT_POLICY: &str = r"
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  verbs: [create]
+  resources: [{group: '', resources: [pods]}]
+- level: None
+";
+
+/// Where the programs are.
+pub(crate) struct Programs {
+    folder: PathBuf,
+}
+
+impl Programs {
+    /// `KUBEBUILDER_ASSETS`, else what `make cluster-binary` built.
+    pub(crate) fn find() -> Result<Self, String> {
+        let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/cluster");
+        let given = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
+        let programs = Self {
+            folder: given.unwrap_or(built),
+        };
+        if programs.own("kube-apiserver").is_none() {
+            let folder = programs.folder.display();
+            return Err(format!(
+                "there is no kube-apiserver in {folder}: make cluster-binary"
+            ));
+        }
+        Ok(programs)
+    }
+
+    /// A program of that folder, where it is there.
+    pub(crate) fn own(&self, name: &str) -> Option<PathBuf> {
+        Some(self.folder.join(name)).filter(|path| path.exists())
+    }
+
+    fn command(&self, name: &str) -> Command {
+        Command::new(self.own(name).unwrap_or_else(|| name.into()))
+    }
+}
+
+/// A running control plane.
+pub(crate) struct Bed {
+    pub(crate) processes: Processes,
+    pub(crate) client: Client,
+    pub(crate) kubeconfig: PathBuf,
+    pub(crate) audit_log: PathBuf,
+    pub(crate) controllers: bool,
+}
+
+impl Bed {
+    /// Starts everything with its files in `folder`, which is removed when the bed is dropped.
+    pub(crate) async fn start(programs: &Programs, folder: &Path) -> Result<Self, String> {
+        for _ in 0..3 {
+            match Self::try_start(programs, folder).await {
+                // Somebody else took one of the ports that were free a moment ago.
+                Err(why) if why.contains("address already in use") => {
+                    std::fs::create_dir_all(folder).expect("the folder again");
+                }
+                other => return other,
+            }
+        }
+        Err("the ports that are free are taken at once, three times".into())
+    }
+
+    async fn try_start(programs: &Programs, folder: &Path) -> Result<Self, String> {
+        let mut processes = Processes::new(folder);
+        let [etcd, peers, api] = free_ports();
+        let (etcd, peers) = (format!("http://{etcd}"), format!("http://{peers}"));
+
+        let mut command = programs.command("etcd");
+        command
+            .arg("--data-dir")
+            .arg(folder.join("etcd"))
+            .args(["--listen-client-urls", &etcd])
+            .args(["--advertise-client-urls", &etcd])
+            .args(["--listen-peer-urls", &peers])
+            .args(["--initial-advertise-peer-urls", &peers])
+            .args(["--initial-cluster", &format!("default={peers}")])
+            // Whatever it holds is thrown away.
+            .arg("--unsafe-no-fsync");
+        processes.start("etcd", command).map_err(|why| {
+            format!("{why} (Debian has it in etcd-server: apt-get install etcd-server)")
+        })?;
+
+        let authority = Authority::new("podgrace-e2e");
+        let ca = pki::write(folder, "ca.crt", &authority.pem);
+        let serving = authority.server(&["127.0.0.1", "localhost", "kubernetes.default.svc"]);
+        let (certificate, key) = serving.write(folder, "serving");
+        let accounts = pki::key();
+        let accounts_key = pki::write(folder, "accounts.key", &accounts.serialize_pem());
+        let accounts_public = pki::write(folder, "accounts.pub", &accounts.public_key_pem());
+        let audit_policy = pki::write(folder, "audit-policy.yaml", AUDIT_POLICY);
+        let audit_log = folder.join("audit.jsonl");
+        let mut command = programs.command("kube-apiserver");
+        command
+            .args(["--etcd-servers", &etcd])
+            .args(["--bind-address", "127.0.0.1"])
+            .args(["--secure-port", &api.port().to_string()])
+            // It may not be loopback. Nobody connects to it: there is no node.
+            .args(["--advertise-address", "192.0.2.1"])
+            .arg("--client-ca-file")
+            .arg(&ca)
+            .arg("--tls-cert-file")
+            .arg(&certificate)
+            .arg("--tls-private-key-file")
+            .arg(&key)
+            .args(["--service-account-issuer", "https://kubernetes.default.svc"])
+            .arg("--service-account-key-file")
+            .arg(&accounts_public)
+            .arg("--service-account-signing-key-file")
+            .arg(&accounts_key)
+            .args(["--service-cluster-ip-range", "10.96.0.0/16"])
+            .args(["--authorization-mode", "RBAC"])
+            .arg("--allow-privileged")
+            .arg("--audit-policy-file")
+            .arg(&audit_policy)
+            .arg("--audit-log-path")
+            .arg(&audit_log);
+        processes.start("kube-apiserver", command)?;
+
+        let admin = authority.client("podgrace-e2e", Some("system:masters"));
+        let kubeconfig = kubeconfig(folder, "kubeconfig", api, &authority, &admin);
+        let client = connect(&kubeconfig).await?;
+        let since = Instant::now();
+        loop {
+            let ready = kube::core::Request::new("").get("readyz", &Default::default());
+            if client
+                .request_text(ready.expect("a request"))
+                .await
+                .is_ok_and(|answer| answer == "ok")
+            {
+                break;
+            }
+            if let Some(words) = processes.last_words() {
+                return Err(words);
+            }
+            if since.elapsed() > PATIENCE {
+                return Err("the API server does not become ready".into());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        step("etcd and API server are ready", since);
+
+        let controllers = programs.own("kube-controller-manager").is_some();
+        if controllers {
+            let user = authority.client("system:kube-controller-manager", None);
+            let own = self::kubeconfig(folder, "controllers.kubeconfig", api, &authority, &user);
+            let mut command = programs.command("kube-controller-manager");
+            command
+                .arg("--kubeconfig")
+                .arg(own)
+                .arg("--service-account-private-key-file")
+                .arg(&accounts_key)
+                .arg("--root-ca-file")
+                .arg(&ca)
+                .arg("--use-service-account-credentials")
+                .arg("--leader-elect=false")
+                .arg("--allocate-node-cidrs=false")
+                // It serves nothing that anybody asks for.
+                .args(["--secure-port", "0"]);
+            processes.start("kube-controller-manager", command)?;
+        }
+        Ok(Self {
+            processes,
+            client,
+            kubeconfig,
+            audit_log,
+            controllers,
+        })
+    }
+}
+
+/// A client with that file.
+pub(crate) async fn connect(kubeconfig: &Path) -> Result<Client, String> {
+    let file = Kubeconfig::read_from(kubeconfig).map_err(|why| why.to_string())?;
+    let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
+        .await
+        .map_err(|why| why.to_string())?;
+    Client::try_from(config).map_err(|why| why.to_string())
+}
+
+fn kubeconfig(
+    folder: &Path,
+    name: &str,
+    api: SocketAddr,
+    authority: &Authority,
+    user: &Pair,
+) -> PathBuf {
+    let file = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "e2e", "cluster": {
+            "server": format!("https://{api}"),
+            "certificate-authority-data": pki::base64(&authority.pem),
+        }}],
+        "users": [{"name": "e2e", "user": {
+            "client-certificate-data": pki::base64(&user.certificate),
+            "client-key-data": pki::base64(&user.key),
+        }}],
+        "contexts": [{"name": "e2e", "context": {"cluster": "e2e", "user": "e2e"}}],
+        "current-context": "e2e",
+    });
+    pki::write(folder, name, &format!("{file:#}"))
+}
+
+/// Addresses that are free at the moment.
+fn free_ports<const N: usize>() -> [SocketAddr; N] {
+    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    held.map(|listener| listener.local_addr().expect("an address"))
+}

@@ -1,0 +1,243 @@
+//! What scenarios ask of a cluster: our own bed, or the one that somebody gave.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use kube::Client;
+use kube::api::{DeleteParams, GetParams, ListParams, PostParams};
+use kube::client::Body;
+use kube::core::{Request, request};
+use serde_json::{Value, json};
+
+use crate::bed::{self, Bed, Programs};
+use crate::processes::Processes;
+use crate::step;
+
+/// The label of whatever we make that belongs to no namespace.
+const OURS: &str = "podgrace-e2e";
+
+pub(crate) struct Cluster {
+    client: Client,
+    pub(crate) processes: Mutex<Processes>,
+    pub(crate) folder: PathBuf,
+    pub(crate) kubeconfig: PathBuf,
+    pub(crate) kubectl: Option<PathBuf>,
+    pub(crate) audit_log: Option<PathBuf>,
+    pub(crate) controllers: bool,
+    /// It was there before us, and stays.
+    foreign: bool,
+}
+
+/// What the API server answered.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    /// The texts of its warnings.
+    pub(crate) warnings: Vec<String>,
+    pub(crate) body: Value,
+}
+
+impl Reply {
+    pub(crate) fn is_accepted(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The object, which must have been accepted.
+    #[track_caller]
+    pub(crate) fn accepted(self) -> Value {
+        assert!(self.is_accepted(), "{}: {}", self.status, self.message());
+        self.body
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        self.body["message"].as_str().unwrap_or_default()
+    }
+
+    /// The warnings that are ours.
+    pub(crate) fn our_warnings(&self) -> Vec<&str> {
+        let warnings = self.warnings.iter().map(String::as_str);
+        warnings.filter(|w| w.contains("podgrace")).collect()
+    }
+}
+
+impl Cluster {
+    /// Somebody's cluster where `KUBECONFIG` is set, else a bed of our own.
+    pub(crate) async fn open(folder: &Path) -> Result<Self, String> {
+        let since = Instant::now();
+        let cluster = match std::env::var_os("KUBECONFIG") {
+            Some(kubeconfig) => Self {
+                client: bed::connect(Path::new(&kubeconfig)).await?,
+                processes: Mutex::new(Processes::new(folder)),
+                folder: folder.to_owned(),
+                kubeconfig: kubeconfig.into(),
+                kubectl: Some("kubectl".into()),
+                audit_log: None,
+                controllers: true,
+                foreign: true,
+            },
+            None => {
+                let programs = Programs::find()?;
+                let bed = Bed::start(&programs, folder).await?;
+                Self {
+                    client: bed.client,
+                    processes: Mutex::new(bed.processes),
+                    folder: folder.to_owned(),
+                    kubeconfig: bed.kubeconfig,
+                    kubectl: programs.own("kubectl"),
+                    audit_log: Some(bed.audit_log),
+                    controllers: bed.controllers,
+                    foreign: false,
+                }
+            }
+        };
+        let version = cluster.client.apiserver_version().await;
+        let version = version.map_err(|why| format!("the cluster does not answer: {why}"))?;
+        step(&format!("Kubernetes {}", version.git_version), since);
+        Ok(cluster)
+    }
+
+    async fn send(&self, request: Result<hyper::Request<Vec<u8>>, request::Error>) -> Reply {
+        let request = request.expect("a request").map(Body::from);
+        let response = self.client.send(request).await;
+        let response = response.expect("the API server answers");
+        let status = response.status().as_u16();
+        let texts = response.headers().get_all("warning").iter();
+        let warnings = texts
+            .map(|text| warning(&String::from_utf8_lossy(text.as_bytes())))
+            .collect();
+        let body = response.into_body().collect_bytes().await.expect("a body");
+        Reply {
+            status,
+            warnings,
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+        }
+    }
+
+    /// Creates an object, or has the API server say what it would create.
+    pub(crate) async fn create(&self, path: &str, object: &Value, dry_run: bool) -> Reply {
+        let params = PostParams {
+            dry_run,
+            ..PostParams::default()
+        };
+        let bytes = serde_json::to_vec(object).expect("a value is JSON");
+        self.send(Request::new(path).create(&params, bytes)).await
+    }
+
+    /// What the API server would make of a pod.
+    pub(crate) async fn try_pod(&self, namespace: &str, pod: &Value) -> Reply {
+        self.create(&pods(namespace), pod, true).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, name: &str) -> Reply {
+        self.send(Request::new(path).get(name, &GetParams::default()))
+            .await
+    }
+
+    pub(crate) async fn list(&self, path: &str, selector: &str) -> Vec<Value> {
+        let params = ListParams::default().labels(selector);
+        let mut list = self.send(Request::new(path).list(&params)).await.accepted();
+        match list["items"].take() {
+            Value::Array(items) => items,
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) async fn delete(&self, path: &str, name: &str) -> Reply {
+        self.send(Request::new(path).delete(name, &DeleteParams::default()))
+            .await
+    }
+
+    /// Makes a namespace in which pods can be made.
+    pub(crate) async fn namespace(&self, name: &str) -> String {
+        self.labelled_namespace(name, json!({})).await
+    }
+
+    pub(crate) async fn labelled_namespace(&self, name: &str, mut labels: Value) -> String {
+        let name = format!("podgrace-e2e-{name}");
+        labels["app.kubernetes.io/part-of"] = OURS.into();
+        let namespace = json!({"metadata": {"name": name, "labels": labels}});
+        self.create("/api/v1/namespaces", &namespace, false)
+            .await
+            .accepted();
+        let accounts = format!("/api/v1/namespaces/{name}/serviceaccounts");
+        if self.controllers {
+            eventually("the default ServiceAccount", || async {
+                self.get(&accounts, "default").await.is_accepted()
+            })
+            .await;
+        } else {
+            let account = json!({"metadata": {"name": "default"}});
+            self.create(&accounts, &account, false).await.accepted();
+        }
+        name
+    }
+
+    /// Makes something that belongs to no namespace.
+    pub(crate) async fn global(&self, path: &str, mut object: Value) -> Value {
+        object["metadata"]["labels"]["app.kubernetes.io/part-of"] = OURS.into();
+        self.create(path, &object, false).await.accepted()
+    }
+
+    /// Removes what we made, where it would be left behind.
+    pub(crate) async fn clean_up(&self) {
+        if !self.foreign {
+            return;
+        }
+        for path in [
+            WEBHOOKS,
+            "/api/v1/nodes",
+            PRIORITY_CLASSES,
+            "/api/v1/namespaces",
+        ] {
+            let selector = format!("app.kubernetes.io/part-of={OURS}");
+            for object in self.list(path, &selector).await {
+                let name = object["metadata"]["name"].as_str().unwrap_or_default();
+                self.delete(path, name).await;
+            }
+            eventually("what we made is gone", || async {
+                self.list(path, &selector).await.is_empty()
+            })
+            .await;
+        }
+    }
+}
+
+pub(crate) const WEBHOOKS: &str =
+    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+pub(crate) const PRIORITY_CLASSES: &str = "/apis/scheduling.k8s.io/v1/priorityclasses";
+
+pub(crate) fn pods(namespace: &str) -> String {
+    format!("/api/v1/namespaces/{namespace}/pods")
+}
+
+/// The text of a Warning header: `299 - "text"`.
+fn warning(header: &str) -> String {
+    let quoted = header.splitn(3, ' ').nth(2).unwrap_or(header);
+    serde_json::from_str(quoted).unwrap_or_else(|_| quoted.to_owned())
+}
+
+/// Waits for something, for longer than any machine should need.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    arrival(what, || {
+        let held = holds();
+        async { held.await.then_some(()) }
+    })
+    .await;
+}
+
+/// Waits for something that is looked at then.
+pub(crate) async fn arrival<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut look: impl FnMut() -> F,
+) -> T {
+    let since = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(since.elapsed() < Duration::from_secs(60), "never: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,116 @@
+//! Programs that end with us, however we end.
+//!
+//! A shell, the watchdog, holds the other end of a pipe. When the pipe closes, which the kernel sees to also
+//! after `kill -9`, it kills by their ids what has been started and not yet ended, and removes the folder.
+//! Everything runs in a process group of its own, so that an interrupt at the terminal reaches us alone.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+const WATCHDOG: &str = r#"
+pids=
+while read -r word pid; do
+    case $word in
+    started) pids="$pids $pid" ;;
+    ended)
+        left=
+        for each in $pids; do [ "$each" = "$pid" ] || left="$left $each"; done
+        pids=$left
+        ;;
+    leave) exit ;;
+    esac
+done
+[ -z "$pids" ] || kill -KILL $pids
+# What was killed may still have written a moment ago.
+rm -rf "$1" 2>/dev/null || { sleep 1; rm -rf "$1"; }
+"#;
+
+pub(crate) struct Processes {
+    watchdog: Child,
+    running: Vec<(String, Child)>,
+    folder: PathBuf,
+}
+
+impl Processes {
+    /// Nothing yet; `folder` takes the logs and is removed at the end.
+    pub(crate) fn new(folder: &Path) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", WATCHDOG, "watchdog"]).arg(folder);
+        let watchdog = shell.stdin(Stdio::piped()).process_group(0).spawn();
+        Self {
+            watchdog: watchdog.expect("a shell"),
+            running: Vec::new(),
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// Starts a program that writes into `NAME.log`.
+    pub(crate) fn start(&mut self, name: &str, mut command: Command) -> Result<(), String> {
+        let log = File::create(self.log(name)).and_then(|log| Ok((log.try_clone()?, log)));
+        let (out, err) = log.map_err(|why| format!("{name}'s log: {why}"))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .process_group(0)
+            .spawn()
+            .map_err(|why| format!("{name} does not start: {why}"))?;
+        self.tell("started", child.id());
+        self.running.push((name.to_owned(), child));
+        Ok(())
+    }
+
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.log"))
+    }
+
+    /// What a program said last, where it has ended by itself.
+    pub(crate) fn last_words(&mut self) -> Option<String> {
+        let ended = self.running.iter_mut().find_map(|(name, child)| {
+            let ended = matches!(child.try_wait(), Ok(Some(_)));
+            ended.then(|| name.clone())
+        });
+        let name = ended?;
+        let text = std::fs::read(self.log(&name)).unwrap_or_default();
+        let tail = String::from_utf8_lossy(&text[text.len().saturating_sub(2000)..]);
+        Some(format!("{name} ended by itself: {tail}"))
+    }
+
+    /// Ends one program as `kill -9` does.
+    pub(crate) fn kill(&mut self, name: &str) {
+        let at = self.running.iter().position(|(running, _)| running == name);
+        let (_, mut child) = self.running.remove(at.expect("it runs"));
+        // It may have ended by itself.
+        let _ = child.kill();
+        let _ = child.wait();
+        self.tell("ended", child.id());
+    }
+
+    /// Lets everything run on without us; returns the ids.
+    pub(crate) fn leave(mut self) -> Vec<u32> {
+        self.tell("leave", 0);
+        let ids = self.running.drain(..).map(|(_, child)| child.id());
+        ids.collect()
+    }
+
+    fn tell(&mut self, word: &str, id: u32) {
+        if let Some(pipe) = &mut self.watchdog.stdin {
+            writeln!(pipe, "{word} {id}").expect("the watchdog listens");
+        }
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        // The last first: nobody then misses whom it needs.
+        while let Some((name, _)) = self.running.last() {
+            let name = name.clone();
+            self.kill(&name);
+        }
+        drop(self.watchdog.stdin.take());
+        let _ = self.watchdog.wait();
+    }
+}

@@ -1,0 +1,67 @@
+//! What must hold on a real API server, one file for each story.
+
+mod audit_log;
+mod bare;
+mod corners;
+mod invariants;
+mod killed;
+mod reinvocation;
+mod workloads;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+
+/// How a scenario ended that did not panic.
+pub(crate) enum Outcome {
+    /// With a note on what was counted, or none.
+    Passed(String),
+    /// Why it could not be tried.
+    Skipped(String),
+}
+
+type Scenario = fn(Arc<Cluster>) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+pub(crate) const ALL: &[(&str, Scenario)] = &[
+    ("a bare pod", |c| Box::pin(bare::run(c))),
+    ("kubectl sees warnings", |c| Box::pin(bare::warnings(c))),
+    ("pods of workloads", |c| Box::pin(workloads::run(c))),
+    ("the audit log", |c| Box::pin(audit_log::run(c))),
+    ("another webhook's sidecar", |c| {
+        Box::pin(reinvocation::run(c))
+    }),
+    ("what Ignore does not cover", |c| {
+        Box::pin(reinvocation::not_ignored(c))
+    }),
+    ("the webhook is killed", |c| Box::pin(killed::run(c))),
+    ("corners", |c| Box::pin(corners::run(c))),
+    ("generated pods", |c| Box::pin(invariants::run(c))),
+];
+
+fn passed() -> Outcome {
+    Outcome::Passed(String::new())
+}
+
+/// A container that serves and says when it is alive.
+fn web() -> Value {
+    json!({
+        "name": "web",
+        "image": "registry.example/web:1",
+        "ports": [{"name": "http", "containerPort": 8080}],
+        "livenessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "timeoutSeconds": 2},
+    })
+}
+
+/// A pod of that one container.
+fn pod(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {"containers": [web()]},
+    })
+}
