@@ -42,7 +42,7 @@ fn place(run: &Run, file: &str, at: Option<(usize, usize)>) -> String {
     if file == "-" {
         return String::new();
     }
-    let file = property(&run.paths.from_root(file));
+    let file = property(&run.paths.relative(file));
     match at {
         Some((line, column)) => format!("file={file},line={line},col={column},"),
         None => format!("file={file},"),

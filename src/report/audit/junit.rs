@@ -98,7 +98,7 @@ fn write_suite(
     suite: &Suite<'_>,
     cases: &HashMap<usize, BTreeMap<&'static str, Case<'_>>>,
 ) -> Totals {
-    let path = run.paths.from_root(file);
+    let path = run.paths.relative(file);
     let mut totals = Totals::default();
     let mut body = String::new();
     for unreadable in &suite.unreadable {
@@ -194,7 +194,7 @@ fn write_case(
 /// A finding with its place and its fix.
 fn told(run: &Run, found: &Found) -> String {
     let place = &found.place;
-    let path = run.paths.from_root(&place.file);
+    let path = run.paths.relative(&place.file);
     let at = match place.line {
         0 => path,
         line => format!("{path}:{line}:{}", place.column),

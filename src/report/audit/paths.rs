@@ -19,7 +19,7 @@ impl Paths {
 
     /// A file's path from the root, with slashes; its absolute path where it is elsewhere. Links are not
     /// followed: a repository names its files as it sees them.
-    pub(super) fn from_root(&self, file: &str) -> String {
+    pub(super) fn relative(&self, file: &str) -> String {
         if file == "-" {
             return "stdin".to_owned();
         }
@@ -42,7 +42,7 @@ impl Paths {
 
     /// The same as a URI reference: what is not plain is percent-encoded.
     pub(super) fn uri(&self, file: &str) -> String {
-        let path = self.from_root(file);
+        let path = self.relative(file);
         let mut uri = if path.starts_with('/') {
             "file://".to_owned()
         } else {
@@ -94,7 +94,7 @@ mod tests {
             ("a:b%.yaml", "deploy/a:b%.yaml", "deploy/a%3Ab%25.yaml"),
             ("-", "stdin", "stdin"),
         ] {
-            assert_eq!(paths.from_root(given), path);
+            assert_eq!(paths.relative(given), path);
             assert_eq!(paths.uri(given), uri);
         }
     }

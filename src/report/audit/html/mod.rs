@@ -131,7 +131,7 @@ fn unreadable(out: &mut dyn Write, report: &Report, run: &Run) -> io::Result<()>
         b"<section aria-labelledby=\"unreadable\">\n<h2 id=\"unreadable\">Could not be read</h2>\n<ul>\n",
     )?;
     for unreadable in &report.unreadable {
-        let path = run.paths.from_root(&unreadable.file);
+        let path = run.paths.relative(&unreadable.file);
         let at = unreadable
             .at
             .map_or(String::new(), |(line, column)| format!(":{line}:{column}"));

@@ -161,7 +161,7 @@ fn list(out: &mut String, title: &str, items: &[String]) {
 }
 
 fn place(run: &Run, file: &str, line: usize, column: Option<usize>) -> String {
-    let path = run.paths.from_root(file);
+    let path = run.paths.relative(file);
     match (line, column) {
         (0, _) => file.to_owned(),
         (line, None) => format!("{path}:{line}"),
