@@ -16,7 +16,7 @@ test: ## Run all tests
 	cargo test
 
 golden: ## Rewrite the expected files of all golden cases; read the difference before you commit it
-	UPDATE_GOLDEN=1 cargo test
+	UPDATE_GOLDEN=1 cargo test --test golden --test manifests
 
 readme: ## Rewrite the tables in README.md and docs/ from the code
 	UPDATE_README=1 cargo test --test readme

@@ -97,6 +97,24 @@ impl Workload {
     }
 }
 
+/// Why the pod of a workload cannot be read as one, for people.
+pub fn unreadable(pod: &Value, error: &serde_json::Error) -> String {
+    // Most often this is it: without quotes, YAML reads 8 and true as something else than text.
+    for kind in ["labels", "annotations"] {
+        for (key, value) in pod["metadata"][kind].as_object().into_iter().flatten() {
+            if !value.is_string() && !value.is_null() {
+                return format!("{kind}: {key}: {value} is not text; write it in quotes");
+            }
+        }
+    }
+    // Its place is one in JSON that nobody has seen.
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(at) => text[..at].to_owned(),
+        None => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -276,7 +276,7 @@ fn a_wrong_value_is_warned_of_with_what_is_used_instead() {
     let response = response(&answer(review(object).as_bytes()));
     let mut warnings = response["warnings"].as_array().expect("warnings").iter();
     for expected in [
-        r#"podgrace.io/mode: "on" is not a mode (enforce, audit, off); using enforce (configuration)"#,
+        r#"podgrace.io/mode: "on" is not a mode (enforce, audit, off); using enforce (the default)"#,
         "podgrace.io/pre-stop-slep is not a setting (did you mean podgrace.io/pre-stop-sleep?)",
         r#"podgrace.io/startup-period: "fast" is not a duration (write 90s or 2m30s); using 1s, more for slow probes (built-in)"#,
         r#"pre-stop-sleep.podgrace.io/web: "5" has no unit (write 5s); using 5s (built-in)"#,

@@ -10,7 +10,7 @@ use super::{Status, complain};
 use crate::lifecycle::patch;
 use crate::lifecycle::policy::Mode;
 use crate::lifecycle::text;
-use crate::manifests::{self, Document, Source};
+use crate::manifests::{self, Document, EditError, Source};
 use crate::workload::{Workload, workloads};
 
 /// Print manifests with what their pods lack; change nothing else.
@@ -97,7 +97,13 @@ impl Injector {
         match manifests::edit(document, &Patch(operations)) {
             Ok(text) => Some(text),
             Err(error) => {
-                self.input.fail(&format!("{}: {error}", source.name));
+                // All others begin with their place in the file.
+                let space = if matches!(error, EditError::Patch(_)) {
+                    " "
+                } else {
+                    ""
+                };
+                self.input.fail(&format!("{}:{space}{error}", source.name));
                 None
             }
         }
@@ -114,6 +120,9 @@ impl Injector {
         let planned = self
             .input
             .plan(source, document, workload, |_, _, pod, plan| {
+                if plan.mode.value == Mode::Off {
+                    return Vec::new();
+                }
                 for problem in &plan.problems {
                     complain(&format!("{}: {}", place(), text::problem(problem)));
                 }
@@ -121,8 +130,7 @@ impl Injector {
                     complain(&format!("{}: {}", place(), text::skipped(skipped)));
                 }
                 match plan.mode.value {
-                    Mode::Off => Vec::new(),
-                    Mode::Audit => {
+                    Mode::Off | Mode::Audit => {
                         for change in &plan.changes {
                             complain(&format!("{}: would add {}", place(), text::change(change)));
                         }

@@ -17,7 +17,7 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::policy::{Mode, Policy, SleepAction};
 use crate::lifecycle::settings::DOMAIN;
 use crate::manifests::{self, Chunk, Document, Source, SourceError, Sources};
-use crate::workload::Workload;
+use crate::workload::{Workload, unreadable};
 
 /// Which manifests to read.
 #[derive(Debug, Clone, clap::Args)]
@@ -314,7 +314,8 @@ impl Input {
                 Some(then(&self.planner, &json, &pod, &plan))
             }
             Err(error) => {
-                self.fail(&format!("{}: not readable as a pod: {error}", place()));
+                let why = unreadable(&pod, &error);
+                self.fail(&format!("{}: not readable as a pod: {why}", place()));
                 None
             }
         }

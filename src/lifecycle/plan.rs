@@ -339,7 +339,7 @@ impl<'a> Planner<'a> {
                 sleep,
             });
         }
-        explain_instead(problems, &all, &grace_setting);
+        explain_instead(problems, &all, self.said, &grace_setting);
         keep_proxies_up(pod, &mut all);
         for considered in &all {
             self.plan.startup(pod, policy, considered);
@@ -492,16 +492,30 @@ impl Considered<'_> {
 }
 
 /// Completes each warning about an unreadable value with what counts instead.
-fn explain_instead(problems: &mut [Problem], all: &[Considered<'_>], grace: &Chosen<GracePeriod>) {
+fn explain_instead(
+    problems: &mut [Problem],
+    all: &[Considered<'_>],
+    said: &Said,
+    grace: &Chosen<GracePeriod>,
+) {
+    let speaks_for_itself = |c: &&Considered<'_>| {
+        said.containers
+            .iter()
+            .any(|(n, _)| **n == *c.container.name)
+    };
     for problem in problems {
         let Some((setting, container)) = &problem.setting else {
             continue;
         };
-        let considered = all.iter().filter(|c| c.unless_named.is_none()).find(|c| {
-            container
-                .as_ref()
-                .is_none_or(|name| **name == *c.container.name)
-        });
+        let mut considered = all.iter().filter(|c| c.unless_named.is_none());
+        let considered = match container {
+            Some(name) => considered.find(|c| **name == *c.container.name),
+            // What is said for all counts where a container says nothing itself.
+            None => considered
+                .clone()
+                .find(|c| !speaks_for_itself(c))
+                .or_else(|| considered.next()),
+        };
         problem.instead = match (setting, considered) {
             (Setting::GracePeriod, _) => Some(text::grace_setting(grace)),
             (Setting::Ignore, _) => Some("none".to_owned()),

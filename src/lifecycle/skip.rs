@@ -217,8 +217,8 @@ impl Skip {
                  600s without Ready; say startup-probe: liveness if that is fine"
             ),
             Self::PortUndeclared(name) => format!(
-                "the probe names the port {name}, which the container does not declare: it would never be \
-                 Ready; declare the port or use its number"
+                "the probe names the port {name}, which the container does not declare, and would never succeed; \
+                 declare it or use its number"
             ),
             Self::PortUnclear => {
                 "it declares several TCP ports and none alone is named http, https or grpc; say \
@@ -253,9 +253,10 @@ impl Skip {
                 "{proxy} would stop before the sleep is over and cut the connections; let the mesh delay its proxy first"
             ),
             Self::GraceOff => "grace-period is off, and a sleep would come out of it".into(),
-            Self::SleepExceedsGrace(sleep, grace) => {
-                format!("a sleep of {sleep}s does not fit into the grace period of {grace}s, which is left as it is")
-            }
+            Self::SleepExceedsGrace(sleep, grace) => format!(
+                "{sleep}s do not fit into the grace period of {grace}s, which grace-period: off keeps; say auto, or \
+                 a shorter sleep"
+            ),
             Self::SleepActionOff => "sleeps are switched off (sleepAction: off)".into(),
             Self::WindowsExec => {
                 "Windows images have no sleep program, and this cluster has no native sleep".into()

@@ -61,7 +61,11 @@ pub fn grace_setting(chosen: &Chosen<GracePeriod>) -> String {
 
 /// The mode that counts, and who said it.
 pub fn mode(chosen: &Chosen<Mode>) -> String {
-    said(chosen.value.word(), &chosen.origin)
+    match chosen.origin.level {
+        // Whether a file says it or nobody.
+        Level::BuiltIn | Level::Config => format!("{} (the default)", chosen.value.word()),
+        _ => said(chosen.value.word(), &chosen.origin),
+    }
 }
 
 fn said(value: &str, by: &Origin) -> String {
@@ -95,7 +99,7 @@ pub fn problem(problem: &Problem) -> String {
     };
     let mut text = format!("{}{place}", problem.key);
     match &problem.value {
-        Some(value) => text += &format!(": {:?} {}", shortened(value), problem.what),
+        Some(value) => text += &format!(": {} {}", quoted(value), problem.what),
         None => text += &format!(" {}", problem.what),
     }
     if let Some(instead) = &problem.instead {
@@ -104,12 +108,19 @@ pub fn problem(problem: &Problem) -> String {
     text
 }
 
-/// A value, cut where it would bury what is said about it.
-fn shortened(value: &str) -> String {
+/// A value in quotes, cut where it would bury what is said about it.
+fn quoted(value: &str) -> String {
     const MOST: usize = 40;
-    match value.char_indices().nth(MOST) {
+    let short = match value.char_indices().nth(MOST) {
         Some((at, _)) => format!("{}…", &value[..at]),
         None => value.to_owned(),
+    };
+    // JSON is easier to read without a backslash before each of its own quotes.
+    let is_json = short.contains('"') && !short.contains(['\'', '\\']);
+    if is_json && !short.contains(char::is_control) {
+        format!("'{short}'")
+    } else {
+        format!("{short:?}")
     }
 }
 

@@ -44,40 +44,45 @@ struct Scene {
 const SCENES: [Scene; 6] = [
     Scene {
         title: "Spring Boot on port 4000, no probe, no hook, not a word about Podgrace",
-        moral: "Only the sleep comes: it is safe for whatever serves. A startup probe on a guess is not, \
-                because a wrong one restarts a pod that worked. So until the application listens, a rollout \
-                still sends it requests that fail. One annotation ends that:",
+        moral: "Only the sleep comes: it is safe for whatever serves. A startup probe on a
+guess is not, because a wrong one restarts a pod that worked. So until the
+application listens, a rollout still sends it requests that fail. One
+annotation on the pod template, or on the Namespace, ends that:
+
+  podgrace.io/profile: spring-boot",
         namespace: "shop",
         manifest: include_str!("cases/spring-boot.yaml"),
     },
     Scene {
-        title: "The same with one annotation: podgrace.io/profile: spring-boot",
-        moral: "Ready now waits for the actuator, and Spring finishes its requests within the grace period.",
+        title: "The same with that annotation",
+        moral: "Ready now waits for the actuator, and Spring finishes its requests within
+the grace period.",
         namespace: "shop",
         manifest: include_str!("cases/spring-boot-profile.yaml"),
     },
     Scene {
         title: "An ordinary Deployment with a livenessProbe",
-        moral: "The livenessProbe says how to ask: the startup probe asks the same, every second instead of \
-                every five, and for 150 s instead of 15.",
+        moral: "The livenessProbe says how to ask: the startup probe asks the same, every
+second instead of every five, and for 150 s instead of 15.",
         namespace: "shop",
         manifest: include_str!("cases/liveness.yaml"),
     },
     Scene {
         title: "A Job: left alone, with the reason",
-        moral: "A pod that is meant to end by itself gets nothing.",
+        moral: "Its restart policy is Never: it is meant to end by itself, and gets nothing.",
         namespace: "shop",
         manifest: include_str!("cases/job.yaml"),
     },
     Scene {
         title: "Audit mode: the label podgrace.io/mode: audit on the pod",
-        moral: "The same plan, told and not carried out.",
+        moral: "The same plan as in 3, told and not carried out.",
         namespace: "shop",
         manifest: include_str!("cases/audit.yaml"),
     },
     Scene {
-        title: "A namespace that opts in for all its pods",
-        moral: "The Namespace says startup-probe: readiness and pre-stop-sleep: 10s; its pods say nothing.",
+        title: "A Namespace that opts in for all its pods",
+        moral: "The Namespace says startup-probe: readiness and pre-stop-sleep: 10s; the pod
+itself says nothing.",
         namespace: "search",
         manifest: include_str!("cases/readiness.yaml"),
     },
@@ -175,18 +180,25 @@ impl Scene {
             let patch: json_patch::Patch = serde_json::from_slice(&STANDARD.decode(patch)?)?;
             writeln!(out)?;
             for operation in &patch.0 {
-                writeln!(out, "   {}", serde_json::to_string(operation)?)?;
+                let said = serde_json::to_value(operation)?;
+                let (op, value) = (said["op"].as_str().unwrap_or_default(), &said["value"]);
+                writeln!(out, "   {op} {}\n       {value}", operation.path())?;
             }
             let mut after = pod.clone();
             json_patch::patch(&mut after, &patch)?;
             writeln!(out)?;
-            for line in report::stop(&pod_life(pod)?, &pod_life(&after)?).lines() {
-                writeln!(out, "   {line}")?;
-            }
+            indent(out, &report::stop(&pod_life(pod)?, &pod_life(&after)?))?;
         }
-        writeln!(out, "\n   {}", self.moral)?;
-        Ok(())
+        writeln!(out)?;
+        indent(out, self.moral)
     }
+}
+
+fn indent(out: &mut impl std::io::Write, text: &str) -> anyhow::Result<()> {
+    for line in text.lines() {
+        writeln!(out, "{}", format!("   {line}").trim_end())?;
+    }
+    Ok(())
 }
 
 /// A pod's life, from its JSON.
