@@ -132,7 +132,11 @@ impl Injector {
                 match plan.mode.value {
                     Mode::Off | Mode::Audit => {
                         for change in &plan.changes {
-                            complain(&format!("{}: would add {}", place(), text::change(change)));
+                            complain(&format!(
+                                "{}: would inject {}",
+                                place(),
+                                text::change(change)
+                            ));
                         }
                         Vec::new()
                     }
