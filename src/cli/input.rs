@@ -31,6 +31,19 @@ pub(super) struct Files {
 }
 
 impl Files {
+    /// What was given with `-f`, as it would be written again.
+    pub(super) fn arguments(&self) -> String {
+        let mut text = if self.recursive {
+            " -R".to_owned()
+        } else {
+            String::new()
+        };
+        for name in &self.filename {
+            text += &format!(" -f {}", name.display());
+        }
+        text
+    }
+
     /// Reads one file after the other.
     pub(super) fn sources(&self) -> impl Iterator<Item = Result<Source, SourceError>> {
         Sources::new(self.filename.clone(), self.recursive, std::io::stdin())
@@ -119,6 +132,16 @@ pub(super) struct Planner {
 }
 
 impl Surroundings {
+    /// Reads the files of Namespaces.
+    pub(super) fn namespace_sources(&self) -> anyhow::Result<Vec<Source>> {
+        let read = |file: &PathBuf| {
+            let name = file.display().to_string();
+            let bytes = std::fs::read(file).with_context(|| name.clone())?;
+            Ok(Source { name, bytes })
+        };
+        self.namespace_file.iter().map(read).collect()
+    }
+
     /// Reads the configuration and the namespace files.
     pub(super) fn planner(&self) -> anyhow::Result<Planner> {
         let configuration = match &self.config {
@@ -226,6 +249,11 @@ impl Planner {
             .namespace
             .as_deref()
             .or(self.default_namespace.as_deref())
+    }
+
+    /// The namespace of manifests that name none.
+    pub(super) fn default_namespace(&self) -> Option<&str> {
+        self.default_namespace.as_deref()
     }
 
     /// Where a Namespace says what it says, by key.

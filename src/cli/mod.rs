@@ -1,5 +1,6 @@
 //! The command line: arguments in, exit code out. Commands fetch, call the engine and print.
 
+mod audit;
 mod completions;
 mod config;
 mod demo;
@@ -48,6 +49,7 @@ struct Arguments {
 enum Command {
     Serve(serve::Arguments),
     Demo(demo::Arguments),
+    Audit(audit::Arguments),
     Inject(inject::Arguments),
     Explain(explain::Arguments),
     Config(config::Arguments),
@@ -62,6 +64,7 @@ pub fn run() -> ExitCode {
     let result = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Inject(arguments) => inject::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),

@@ -8,6 +8,7 @@
 //! call it.
 
 pub mod annotations;
+pub mod audit;
 pub mod counted;
 pub mod handler;
 pub mod hook;

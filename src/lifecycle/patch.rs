@@ -199,7 +199,7 @@ fn container<'p, 'a>(pod: &'p Pod<'a>, at: &At) -> &'p Container<'a> {
     }
 }
 
-fn hook(seconds: u32, action: SleepAction) -> Value {
+pub(super) fn hook(seconds: u32, action: SleepAction) -> Value {
     match action {
         SleepAction::Exec => json!({"exec": {"command": ["sleep", seconds.to_string()]}}),
         SleepAction::Native | SleepAction::Off => json!({"sleep": {"seconds": seconds}}),

@@ -317,23 +317,36 @@ fn push<'p>(
                 spring_boot: profile.spring_boot,
             });
         } else {
-            let hint = nearest(name, policy.profile_names())
-                .map_or(String::new(), |near| format!(" (did you mean {near}?)"));
-            let setting = Setting::Profile.name();
-            problems.push(Problem {
-                level,
-                key: match container {
-                    Some(container) => format!("{setting}.{DOMAIN}/{container}"),
-                    None => format!("{DOMAIN}/{setting}"),
-                },
-                value: Some(name.clone()),
-                what: format!("is not a profile{hint}"),
-                setting: None,
-                instead: None,
-            });
+            problems.push(unknown_profile(policy, level, container, name));
         }
     }
     layers.push(Layer::of(level, settings));
+}
+
+fn unknown_profile(policy: &Policy, level: Level, container: Option<&str>, name: &str) -> Problem {
+    let hint = nearest(name, policy.profile_names())
+        .map_or(String::new(), |near| format!(" (did you mean {near}?)"));
+    let setting = Setting::Profile.name();
+    Problem {
+        level,
+        key: match container {
+            Some(container) => format!("{setting}.{DOMAIN}/{container}"),
+            None => format!("{DOMAIN}/{setting}"),
+        },
+        value: Some(name.to_owned()),
+        what: format!("is not a profile{hint}"),
+        setting: None,
+        instead: None,
+    }
+}
+
+/// The profiles that somebody names and nobody knows.
+pub fn unknown_profiles(policy: &Policy, level: Level, settings: &Settings) -> Vec<Problem> {
+    let names = settings.profiles.iter().flatten();
+    names
+        .filter(|name| *name != NO_PROFILE && policy.profile(name).is_none())
+        .map(|name| unknown_profile(policy, level, None, name))
+        .collect()
 }
 
 fn built_in<T>(value: T) -> Chosen<T> {

@@ -1,5 +1,6 @@
 //! The settings: their names, their values, and one level's worth of them.
 
+use super::audit::Rule;
 use super::handler::StartupProbe;
 use super::nearest::nearest;
 use super::seconds;
@@ -215,9 +216,9 @@ fn ignored(value: &str) -> Result<Vec<Ignored>, String> {
     for part in value.split(';').map(str::trim).filter(|p| !p.is_empty()) {
         let (rule, reason) = part.split_once(':').unwrap_or((part, ""));
         let (rule, reason) = (rule.trim().to_owned(), reason.trim().to_owned());
-        if !RULES.contains(&rule.as_str()) {
-            let hint =
-                nearest(&rule, RULES).map_or(String::new(), |r| format!(" (did you mean {r}?)"));
+        if Rule::named(&rule).is_none() {
+            let hint = nearest(&rule, Rule::names())
+                .map_or(String::new(), |r| format!(" (did you mean {r}?)"));
             return Err(format!("names the unknown rule {rule}{hint}"));
         }
         if reason.is_empty() {
@@ -230,23 +231,3 @@ fn ignored(value: &str) -> Result<Vec<Ignored>, String> {
     }
     Ok(all)
 }
-
-/// The audit rules that `ignore` can name.
-pub const RULES: [&str; 16] = [
-    "traffic-before-ready",
-    "startup-probe-missing",
-    "startup-budget-short",
-    "probe-port-unknown",
-    "pre-stop-missing",
-    "pre-stop-short",
-    "pre-stop-exec-fails",
-    "pre-stop-takes-grace",
-    "grace-too-short",
-    "grace-zero",
-    "grace-above-autoscaler",
-    "spring-shutdown-immediate",
-    "spring-phase-exceeds-grace",
-    "rollout-drops-capacity",
-    "progress-deadline-short",
-    "annotation-invalid",
-];

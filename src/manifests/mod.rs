@@ -46,6 +46,6 @@ mod yaml;
 pub use diff::unified_diff;
 pub use edit::{EditError, edit};
 pub use position::Position;
-pub use read::{Document, ReadError, read};
+pub use read::{Document, ReadError, TEMPLATE_HINT, read};
 pub use sources::{Source, SourceError, Sources};
 pub use split::{Chunk, Format, split};

@@ -29,6 +29,9 @@ pub struct ReadError {
     pub message: String,
 }
 
+/// What the message of an unreadable document ends with where it looks like a template.
+pub const TEMPLATE_HINT: &str = " (a template must be rendered first, as by `helm template`)";
+
 /// Reads the document in `chunk` of the stream `bytes` that was [split](super::split()).
 ///
 /// YAML means what it means to Kubernetes: booleans and numbers of YAML 1.1, numbers as keys,
@@ -70,7 +73,7 @@ pub(crate) fn parse(
     };
     let (value, tree) = parsed.map_err(|mut error| {
         if body.contains("{{") {
-            error.message += " (a template must be rendered first, as by `helm template`)";
+            error.message += TEMPLATE_HINT;
         }
         error
     })?;

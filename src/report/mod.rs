@@ -1,6 +1,7 @@
 //! What was found out, printed: text for people, JSON for machines, pictures for documents. Nothing is
 //! decided here.
 
+pub mod audit;
 mod clients;
 mod explanation;
 mod page;

@@ -1,0 +1,396 @@
+//! Going through the input: once for what surrounds workloads, once to judge them.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::around::{Around, said};
+use super::report::{Accepted, Found, Lives, Looked, Place, Report, Unreadable};
+use crate::lifecycle::audit::{self, Controller, Finding, Judgement, Rule, Subject};
+use crate::lifecycle::json::Object;
+use crate::lifecycle::patch;
+use crate::lifecycle::plan::{Context, Plan, plan};
+use crate::lifecycle::pod::Pod;
+use crate::lifecycle::policy::Policy;
+use crate::lifecycle::text;
+use crate::lifecycle::timeline::life;
+use crate::manifests::{self, Position, Source, SourceError};
+use crate::workload::{Workload, workloads};
+
+/// What holds for an audit.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The configuration.
+    pub policy: Policy,
+    /// The namespace of objects that name none.
+    pub default_namespace: Option<String>,
+    /// The rules to tell of; all where it is empty.
+    pub rules: Vec<&'static Rule>,
+    /// The rules not to tell of.
+    pub skipped_rules: Vec<&'static Rule>,
+    /// Whether to draw each pod's life.
+    pub lives: bool,
+}
+
+/// An audit under way. First everything is [learned](Self::learn), then judged, in any order or at once by
+/// several threads, then [put together](Self::add) in the order of the input.
+#[derive(Debug)]
+pub struct Auditor {
+    options: Options,
+    around: Around,
+    report: Report,
+}
+
+/// What one file, or one object of a cluster, adds to a report.
+#[derive(Debug, Default)]
+pub struct Part(Report);
+
+impl Auditor {
+    /// An audit of nothing yet.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            around: Around::default(),
+            report: Report::default(),
+        }
+    }
+
+    /// Remembers what a file says about workloads that may be in another. What cannot be read is told when it
+    /// is judged.
+    pub fn learn(&mut self, source: &Source) {
+        for chunk in manifests::split(&source.bytes) {
+            // Most documents are none of these, and reading one costs a hundred times this look.
+            if may_matter(&source.bytes[chunk.range.clone()])
+                && let Ok(document) = manifests::read(&source.bytes, &chunk)
+            {
+                self.learn_object(document.value());
+            }
+        }
+    }
+
+    /// Remembers what an object, or the items of a `List`, says about workloads.
+    pub fn learn_object(&mut self, object: &Value) {
+        let default = self.options.default_namespace.as_deref();
+        let (around, policy) = (&mut self.around, &self.options.policy);
+        each(object, String::new(), &mut |_, object| {
+            around.learn(object, default, policy);
+        });
+    }
+
+    /// Judges the workloads of a file.
+    pub fn judge(&self, source: &Source) -> Part {
+        let file: Arc<str> = source.name.as_str().into();
+        let mut part = Part::default();
+        part.0.files = 1;
+        for chunk in manifests::split(&source.bytes) {
+            match manifests::read(&source.bytes, &chunk) {
+                Ok(document) => {
+                    let place = |pointer: &str| {
+                        let Position { line, column } = document.nearest(pointer);
+                        Place {
+                            file: Arc::clone(&file),
+                            line,
+                            column,
+                        }
+                    };
+                    self.judge_document(document.value(), &place, &mut part.0);
+                }
+                Err(error) => part.0.unreadable.push(Unreadable {
+                    file: Arc::clone(&file),
+                    at: Some((error.position.line, error.position.column)),
+                    message: error.message,
+                }),
+            }
+        }
+        part
+    }
+
+    /// Judges the Namespaces of a file, and nothing else in it.
+    pub fn judge_namespaces(&self, source: &Source) -> Part {
+        let mut part = self.judge(source);
+        let report = &mut part.0;
+        let is_namespace = |looked: &Looked| looked.kind == "Namespace";
+        let workloads = &report.workloads;
+        report
+            .findings
+            .retain(|found| is_namespace(&workloads[found.workload]));
+        report.accepted.clear();
+        // Their places are counted anew where others stood between them.
+        let mut kept = 0;
+        let places: Vec<usize> = report
+            .workloads
+            .iter()
+            .map(|looked| {
+                kept += usize::from(is_namespace(looked));
+                kept.saturating_sub(1)
+            })
+            .collect();
+        for found in &mut report.findings {
+            found.workload = places[found.workload];
+        }
+        report.workloads.retain(is_namespace);
+        part
+    }
+
+    /// Judges an object of a cluster, which has a name and no lines.
+    pub fn judge_object(&self, object: &Value, name: &str) -> Part {
+        let file: Arc<str> = name.into();
+        let place = |_: &str| Place {
+            file: Arc::clone(&file),
+            line: 0,
+            column: 0,
+        };
+        let mut part = Part::default();
+        self.judge_document(object, &place, &mut part.0);
+        part
+    }
+
+    /// Puts a part behind those that are there.
+    pub fn add(&mut self, part: Part) {
+        let first = self.report.workloads.len();
+        let Report {
+            workloads,
+            findings,
+            accepted,
+            unreadable,
+            files,
+        } = part.0;
+        let moved = |mut found: Found| {
+            found.workload += first;
+            found
+        };
+        let report = &mut self.report;
+        report.workloads.extend(workloads);
+        report.findings.extend(findings.into_iter().map(moved));
+        let accepted = accepted.into_iter().map(|accepted| Accepted {
+            found: moved(accepted.found),
+            ..accepted
+        });
+        report.accepted.extend(accepted);
+        report.unreadable.extend(unreadable);
+        report.files += files;
+    }
+
+    /// Remembers a file or folder that could not be read.
+    pub fn unreadable(&mut self, error: SourceError) {
+        self.report.unreadable.push(Unreadable {
+            file: error.name.into(),
+            at: None,
+            message: error.message,
+        });
+    }
+
+    /// The report.
+    pub fn finish(mut self) -> Report {
+        self.report.sort();
+        self.report
+    }
+
+    fn judge_document(&self, document: &Value, place: &dyn Fn(&str) -> Place, report: &mut Report) {
+        each(document, String::new(), &mut |pointer, object| {
+            if object["kind"] == "Namespace" && object["apiVersion"] == "v1" {
+                self.judge_namespace(object, pointer, place, report);
+            }
+        });
+        for workload in workloads(document) {
+            self.judge_workload(document, &workload, place, report);
+        }
+    }
+
+    /// What a Namespace says wrongly; one that says nothing wrong is not worth a line.
+    fn judge_namespace(
+        &self,
+        namespace: &Value,
+        pointer: &str,
+        place: &dyn Fn(&str) -> Place,
+        report: &mut Report,
+    ) {
+        let problems = said(namespace, &self.options.policy).problems;
+        if problems.is_empty() {
+            return;
+        }
+        let name = namespace["metadata"]["name"].as_str().unwrap_or_default();
+        let looked = Looked {
+            kind: "Namespace".to_owned(),
+            name: name.to_owned(),
+            namespace: None,
+            place: place(pointer),
+            mode: self.options.policy.mode.word(),
+            is_left_alone: false,
+            changes: Vec::new(),
+            skips: Vec::new(),
+            lives: None,
+        };
+        let judgement = Judgement {
+            findings: problems.iter().map(audit::of_namespace).collect(),
+            accepted: Vec::new(),
+        };
+        self.tell(judgement, looked, pointer, place, report);
+    }
+
+    fn judge_workload(
+        &self,
+        document: &Value,
+        workload: &Workload,
+        place: &dyn Fn(&str) -> Place,
+        report: &mut Report,
+    ) {
+        let mut unreadable = |message: String| {
+            let Place { file, line, column } = place(&workload.template);
+            report.unreadable.push(Unreadable {
+                file,
+                at: (line > 0).then_some((line, column)),
+                message: format!("{}: {message}", workload.title()),
+            });
+        };
+        let Some(json) = workload.pod(document) else {
+            return unreadable("it has no pod template".to_owned());
+        };
+        let written = json.to_string();
+        let pod = match serde_json::from_str::<Object<Pod<'_>>>(&written) {
+            Ok(Object(pod)) => pod,
+            Err(error) => return unreadable(format!("not readable as a pod: {error}")),
+        };
+        let default = self.options.default_namespace.as_deref();
+        let namespace = workload.namespace.as_deref().or(default);
+        let context = Context {
+            policy: &self.options.policy,
+            namespace,
+            namespace_said: self.around.said(namespace),
+        };
+        let plan = plan(&pod, &context);
+        let template = workload.template.strip_prefix(&workload.object);
+        let template = template.unwrap_or_default();
+        let object = document.pointer(&workload.object).unwrap_or(document);
+        let mut controller = Controller::read(object, template);
+        let labels = &pod.meta().labels;
+        self.around
+            .complete(&mut controller, &workload.name, namespace, labels);
+        let subject = Subject::new(&pod, &plan, &context, &controller, template);
+        let judgement = audit::judge(&subject);
+        let looked = Looked {
+            kind: workload.kind.clone(),
+            name: workload.name.clone(),
+            namespace: namespace.map(str::to_owned),
+            place: place(&workload.object),
+            mode: plan.mode.value.word(),
+            is_left_alone: subject.is_left_alone(),
+            changes: plan.changes.iter().map(text::change).collect(),
+            skips: plan.skips.iter().map(text::skipped).collect(),
+            lives: self
+                .options
+                .lives
+                .then(|| Box::new(lives(&pod, json, &plan))),
+        };
+        self.tell(judgement, looked, &workload.object, place, report);
+    }
+
+    fn tell(
+        &self,
+        judgement: Judgement,
+        looked: Looked,
+        object: &str,
+        place: &dyn Fn(&str) -> Place,
+        report: &mut Report,
+    ) {
+        let workload = report.workloads.len();
+        report.workloads.push(looked);
+        let found = |finding: Finding| Found {
+            workload,
+            place: place(&format!("{object}{}", finding.pointer)),
+            finding,
+        };
+        let findings = judgement.findings.into_iter();
+        let findings = findings.filter(|f| self.tells_of(f.rule)).map(found);
+        report.findings.extend(findings);
+        let accepted = judgement.accepted.into_iter();
+        let accepted = accepted.filter(|(f, _)| self.tells_of(f.rule));
+        report
+            .accepted
+            .extend(accepted.map(|(finding, reason)| Accepted {
+                found: found(finding),
+                reason,
+            }));
+    }
+
+    fn tells_of(&self, rule: &'static Rule) -> bool {
+        let Options {
+            rules,
+            skipped_rules,
+            ..
+        } = &self.options;
+        (rules.is_empty() || rules.contains(&rule)) && !skipped_rules.contains(&rule)
+    }
+}
+
+/// A pod's life as it is written and as it would be.
+fn lives(pod: &Pod<'_>, json: Value, plan: &Plan) -> Lives {
+    let before = life(pod);
+    let mut patched = json;
+    let operations = patch::patch(pod, &plan.changes, None);
+    let after = json_patch::patch(&mut patched, &operations)
+        .ok()
+        .and_then(|()| {
+            let text = patched.to_string();
+            let Object(pod) = serde_json::from_str::<Object<Pod<'_>>>(&text).ok()?;
+            Some(life(&pod))
+        });
+    Lives {
+        // A plan's patch applies to its pod; were it not so, nothing would be sent either.
+        after: after.unwrap_or_else(|| before.clone()),
+        before,
+    }
+}
+
+/// Visits an object, or each item of a `List`.
+fn each(object: &Value, pointer: String, visit: &mut dyn FnMut(&str, &Value)) {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    match object["items"].as_array() {
+        Some(items) if kind.ends_with("List") => {
+            for (index, item) in items.iter().enumerate() {
+                each(item, format!("{pointer}/items/{index}"), visit);
+            }
+        }
+        _ => visit(&pointer, object),
+    }
+}
+
+/// Whether the text of a document can be of a kind that workloads depend on: one of the words stands behind
+/// `kind` on its line.
+fn may_matter(text: &[u8]) -> bool {
+    const KINDS: [&str; 4] = [
+        "Namespace",
+        "HorizontalPodAutoscaler",
+        "PodDisruptionBudget",
+        "Service",
+    ];
+    // What is not UTF-8 cannot be read either.
+    let Ok(text) = std::str::from_utf8(text) else {
+        return false;
+    };
+    text.match_indices("kind").any(|(at, _)| {
+        let line = text[at..].lines().next().unwrap_or_default();
+        KINDS.iter().any(|kind| line.contains(kind))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_documents_that_matter_are_read_twice() {
+        for (text, expected) in [
+            ("apiVersion: v1\nkind: Service\n", true),
+            (
+                "{\"kind\":\"List\",\"items\":[{\"kind\":\"Namespace\"}]}",
+                true,
+            ),
+            ("\"kind\" : 'PodDisruptionBudget'", true),
+            ("kind: Deployment\nmetadata: {name: Service}\n", false),
+            ("kind: ConfigMap", false),
+        ] {
+            assert_eq!(may_matter(text.as_bytes()), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! How far a long scan is, for people who wait for it.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+/// How long nobody wonders.
+const SILENT_FOR: Duration = Duration::from_secs(1);
+/// How often the line is written anew.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// A line on a terminal that says how many files are done, once a scan takes long.
+pub(super) struct Progress {
+    total: usize,
+    done: usize,
+    next: Option<Instant>,
+    is_shown: bool,
+}
+
+impl Progress {
+    /// None of `total` files is done. Nothing is shown where nobody sees it, or wants to.
+    pub(super) fn new(total: usize, quiet: bool) -> Self {
+        let is_seen = !quiet && std::io::stderr().is_terminal();
+        Self {
+            total,
+            done: 0,
+            next: is_seen.then(|| Instant::now() + SILENT_FOR),
+            is_shown: false,
+        }
+    }
+
+    /// So many more are done.
+    pub(super) fn advance(&mut self, files: usize) {
+        self.done += files;
+        let now = Instant::now();
+        if self.next.is_some_and(|next| now >= next) {
+            self.next = Some(now + EVERY);
+            self.is_shown = true;
+            self.write(&format!("podgrace: {} of {} files", self.done, self.total));
+        }
+    }
+
+    fn write(&self, text: &str) {
+        let mut err = anstream::stderr().lock();
+        // Whoever closed it does not wait for this.
+        let _ = write!(err, "\r\x1b[K{text}");
+        let _ = err.flush();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_shown {
+            self.write("");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The report as one JSON document: `docs/audit.md` describes it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::audit::{Counts, Found, Report};
+use crate::lifecycle::audit::{Fix, Rule, Severity};
+
+/// The whole document.
+#[derive(Debug, Serialize)]
+pub struct Json<'r> {
+    findings: Vec<Finding<'r>>,
+    summary: Summary<'r>,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding<'r> {
+    rule: &'static str,
+    severity: Severity,
+    file: &'r str,
+    line: usize,
+    column: usize,
+    kind: &'r str,
+    namespace: Option<&'r str>,
+    name: &'r str,
+    container: Option<&'r str>,
+    message: &'r str,
+    fix: Option<&'r Fix>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary<'r> {
+    #[serde(flatten)]
+    counts: Counts,
+    /// The rules that found something.
+    rules: BTreeMap<&'static str, OfRule>,
+    /// What somebody accepts.
+    accepted_findings: Vec<Accepted<'r>>,
+    /// What could not be read.
+    unreadable_documents: Vec<Unreadable<'r>>,
+}
+
+#[derive(Debug, Serialize)]
+struct OfRule {
+    findings: usize,
+    about: &'static str,
+    page: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Accepted<'r> {
+    #[serde(flatten)]
+    finding: Finding<'r>,
+    reason: &'r str,
+}
+
+#[derive(Debug, Serialize)]
+struct Unreadable<'r> {
+    file: &'r str,
+    line: Option<usize>,
+    column: Option<usize>,
+    message: &'r str,
+}
+
+/// A report as JSON.
+pub fn json(report: &Report) -> Json<'_> {
+    let mut rules = BTreeMap::new();
+    for found in &report.findings {
+        let rule = found.finding.rule;
+        rules
+            .entry(rule.name)
+            .or_insert_with(|| of_rule(rule))
+            .findings += 1;
+    }
+    let accepted = report.accepted.iter().map(|accepted| Accepted {
+        finding: finding(report, &accepted.found),
+        reason: &accepted.reason,
+    });
+    let unreadable = report.unreadable.iter().map(|unreadable| Unreadable {
+        file: &unreadable.file,
+        line: unreadable.at.map(|(line, _)| line),
+        column: unreadable.at.map(|(_, column)| column),
+        message: &unreadable.message,
+    });
+    Json {
+        findings: report.findings.iter().map(|f| finding(report, f)).collect(),
+        summary: Summary {
+            counts: report.counts(),
+            rules,
+            accepted_findings: accepted.collect(),
+            unreadable_documents: unreadable.collect(),
+        },
+    }
+}
+
+fn of_rule(rule: &'static Rule) -> OfRule {
+    OfRule {
+        findings: 0,
+        about: rule.about,
+        page: rule.page(),
+    }
+}
+
+fn finding<'r>(report: &'r Report, found: &'r Found) -> Finding<'r> {
+    let looked = &report.workloads[found.workload];
+    let finding = &found.finding;
+    Finding {
+        rule: finding.rule.name,
+        severity: finding.severity,
+        file: &found.place.file,
+        line: found.place.line,
+        column: found.place.column,
+        kind: &looked.kind,
+        namespace: looked.namespace.as_deref(),
+        name: &looked.name,
+        container: finding.container.as_deref(),
+        message: &finding.message,
+        fix: finding.fix.as_ref(),
+    }
+}
