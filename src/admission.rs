@@ -328,7 +328,7 @@ impl Draft {
         if plan.mode.value == Mode::Audit {
             warnings.extend(
                 said.iter()
-                    .map(|change| format!("podgrace would add {change}")),
+                    .map(|change| format!("podgrace would inject {change}")),
             );
         }
         let skips: Vec<&'static str> = plan.skips.iter().map(|s| s.why.code()).collect();

@@ -328,9 +328,9 @@ fn audit_mode_says_and_the_kill_switch_is_silent() {
     assert_eq!(
         response["warnings"],
         json!([
-            "podgrace would add web: startupProbe from its livenessProbe, every 1s for up to 150s",
-            "podgrace would add web: preStop sleep 5s",
-            "podgrace would add terminationGracePeriodSeconds 30 -> 35",
+            "podgrace would inject web: startupProbe from its livenessProbe, every 1s for up to 150s",
+            "podgrace would inject web: preStop sleep 5s",
+            "podgrace would inject terminationGracePeriodSeconds 30 -> 35",
         ])
     );
 }

@@ -304,6 +304,7 @@ fn reasons() -> [(&'static str, Vec<Skip>); 6] {
                 Skip::ExecProbe,
                 Skip::PeersNeedReady,
                 Skip::ProgressDeadline(900),
+                Skip::DelayTooLong(2_147_483_647),
                 Skip::PortUndeclared("NAME".into()),
                 Skip::PortUnclear,
                 Skip::ProbeUnreadable,

@@ -96,7 +96,7 @@ impl Rewriter {
                 match plan.mode.value {
                     Mode::Off | Mode::Audit => {
                         let changes = plan.changes.iter().map(text::change);
-                        notes.extend(changes.map(|change| format!("would add {change}")));
+                        notes.extend(changes.map(|change| format!("would inject {change}")));
                         Vec::new()
                     }
                     // The diff is the record: `inject` writes none.

@@ -45,7 +45,10 @@ pub(super) fn write(subject: &Subject<'_>, skipped: &Skipped) -> Option<String> 
             let container = container(subject, name)?;
             probe(&first_question(container))
         }
-        Skip::ExecProbe | Skip::PeersNeedReady | Skip::ProgressDeadline(_) => probe("liveness"),
+        Skip::ExecProbe
+        | Skip::PeersNeedReady
+        | Skip::ProgressDeadline(_)
+        | Skip::DelayTooLong(_) => probe("liveness"),
         Skip::StartupProbeOff => probe("auto"),
         Skip::PortUnclear | Skip::SourceMissing(_) => probe("tcp://:PORT"),
         Skip::SpringPortUnclear => probe("http://:PORT/actuator/health/liveness"),

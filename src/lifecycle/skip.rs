@@ -66,6 +66,7 @@ pub enum Skip {
     ExecProbe,
     PeersNeedReady,
     ProgressDeadline(u64),
+    DelayTooLong(u64),
     PortUndeclared(String),
     PortUnclear,
     ProbeUnreadable,
@@ -112,6 +113,7 @@ impl Skip {
             Self::ExecProbe => "exec-probe",
             Self::PeersNeedReady => "peers-need-ready",
             Self::ProgressDeadline(_) => "progress-deadline",
+            Self::DelayTooLong(_) => "delay-too-long",
             Self::PortUndeclared(_) => "port-undeclared",
             Self::PortUnclear => "port-unclear",
             Self::ProbeUnreadable => "probe-unreadable",
@@ -134,7 +136,7 @@ impl Skip {
     }
 
     /// Every code, so that a metric can show zeros from the start.
-    pub const CODES: [&'static str; 37] = [
+    pub const CODES: [&'static str; 38] = [
         "mode-off",
         "mirror-pod",
         "namespace-excluded",
@@ -154,6 +156,7 @@ impl Skip {
         "exec-probe",
         "peers-need-ready",
         "progress-deadline",
+        "delay-too-long",
         "port-undeclared",
         "port-unclear",
         "probe-unreadable",
@@ -223,6 +226,10 @@ impl Skip {
                  startup-probe: liveness if it answers alone"
                     .into()
             }
+            Self::DelayTooLong(delay) => format!(
+                "its livenessProbe waits {delay}s before it asks, too long for any other timing: the copy would \
+                 hold Ready back as long; say startup-probe: liveness if that is fine"
+            ),
             Self::ProgressDeadline(budget) => format!(
                 "its start may take {budget}s and it has no readinessProbe: a Deployment is called failed after \
                  600s without Ready; say startup-probe: liveness if that is fine"

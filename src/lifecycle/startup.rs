@@ -125,6 +125,10 @@ fn harmless(
     if budget > PROGRESS_DEADLINE && container.readiness_probe.is_none() {
         return Err(Skip::ProgressDeadline(budget));
     }
+    if probe.timing.initial_delay > 0 {
+        // Copied with its delay because nothing smaller fits: somebody's way to switch a liveness probe off.
+        return Err(Skip::DelayTooLong(probe.timing.initial_delay));
+    }
     Ok(probe)
 }
 

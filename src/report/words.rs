@@ -138,7 +138,7 @@ pub(super) fn client(client: Client) -> &'static str {
     }
 }
 
-/// What a kind of client can lose when a pod ends, in a few words that [`meaning`] explains.
+/// What a kind of client can lose when a pod ends, in a few words that [`meanings`] explains.
 pub(super) fn loss(loss: &ClientLoss) -> String {
     let ending = match loss.ending {
         Loss::Nothing => "nothing",

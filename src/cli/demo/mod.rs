@@ -164,7 +164,7 @@ impl Scene {
         )?;
         for change in said("changes").into_iter().flat_map(|all| all.split("; ")) {
             let verb = if said("mode") == Some("audit") {
-                "would add"
+                "would inject"
             } else {
                 "added"
             };

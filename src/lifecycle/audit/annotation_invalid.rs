@@ -147,7 +147,7 @@ mod tests {
         let case = Case::container(r#", "ports": [{"containerPort": 80}]"#)
             .annotation("podgrace.io/grace-period", "off")
             .annotation("podgrace.io/pre-stop-sleep", "60s");
-        assert!(case.message(&RULE).contains("a sleep of 60s does not fit"));
+        assert!(case.message(&RULE).contains("60s do not fit"));
     }
 
     #[test]

@@ -96,7 +96,10 @@ pub fn judge(subject: &Subject<'_>) -> Judgement {
             None => judgement.findings.push(finding),
         }
     }
-    let unused = own.iter().zip(used).filter(|(_, used)| !used);
+    // Nothing is looked for in a pod that is left alone.
+    let is_judged = !subject.is_left_alone();
+    let unused = own.iter().zip(used);
+    let unused = unused.filter(|(_, used)| is_judged && !used);
     judgement
         .findings
         .extend(unused.map(|(ignored, _)| annotation_invalid::unused(subject, ignored)));
@@ -166,5 +169,7 @@ mod tests {
             "grace-zero: why; pre-stop-missing: yes",
         );
         assert_eq!(case.names(), ["traffic-before-ready", "annotation-invalid"]);
+        let off = case.label("podgrace.io/mode", "off");
+        assert_eq!(off.names(), Vec::<&str>::new());
     }
 }

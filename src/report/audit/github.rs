@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::super::page::clean;
 use super::{Run, sentences};
 use crate::audit::Report;
 use crate::lifecycle::audit::Severity;
+use crate::report::page::clean;
 
 /// A report as workflow commands, one line for each finding. GitHub shows the first ten errors, warnings and
 /// notices of a step; they come worst first.

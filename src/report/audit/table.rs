@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::super::page::clean;
 use super::{advice, summary};
 use crate::audit::{Found, Looked, Report};
 use crate::lifecycle::audit::Severity;
+use crate::report::page::clean;
 
 /// How wide lines are.
 const WIDTH: usize = 100;

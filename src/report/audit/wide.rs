@@ -1,10 +1,10 @@
 //! The report as a plain table: one line for each finding, nothing left out, for people with wide terminals
 //! and for `grep`.
 
-use super::super::page::clean;
 use super::table::style;
 use super::{advice, summary};
 use crate::audit::{Found, Report};
+use crate::report::page::clean;
 
 const COLUMNS: [&str; 8] = [
     "SEVERITY",

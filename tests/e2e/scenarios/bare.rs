@@ -103,8 +103,8 @@ pub(super) async fn warnings(cluster: Arc<Cluster>) -> Outcome {
         ["podgrace.io/pre-stop-sleep", "soon"],
         ["podgrace.io/startup-prob", "podgrace.io/startup-probe"],
         ["startup-probe.podgrace.io/wbe", "web"],
-        ["podgrace would add", "startupProbe"],
-        ["podgrace would add", "preStop"],
+        ["podgrace would inject", "startupProbe"],
+        ["podgrace would inject", "preStop"],
     ] {
         let found = lines
             .iter()

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::io;
 
-use super::super::super::scale::Scale;
-use super::super::super::{timeline, words};
 use super::super::xml::Escaped;
 use super::super::{Run, advice, number};
 use crate::audit::{Accepted, Found, Lives, Looked};
 use crate::lifecycle::audit::Severity;
 use crate::lifecycle::timeline::{Ending, Life, PreStop, Start, Stop};
+use crate::report::scale::Scale;
+use crate::report::{timeline, words};
 
 /// How wide a bar is drawn; the page scales it.
 const BAR: f64 = 600.0;
