@@ -1,5 +1,4 @@
-//! What clients lose when a pod starts or ends: predictions, which `docs/lossless.md` holds against
-//! measurements.
+//! What clients lose when a pod starts or ends: predictions, in a form that measurements can be held against.
 
 use serde::Serialize;
 

@@ -1,8 +1,8 @@
 //! A pod's life second by second.
 //!
 //! The numbers come from the pod alone, so the same function draws the pod as it was written and as it
-//! would be after the patch. What is not arithmetic was measured on a real cluster; `docs/lossless.md`
-//! says how. What clients lose in it is in [`loss`].
+//! would be after the patch. What is not arithmetic was measured on a real cluster: the README says
+//! under which conditions. What clients lose in it is in [`loss`].
 
 use serde::Serialize;
 

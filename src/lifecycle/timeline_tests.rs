@@ -1,4 +1,4 @@
-//! Numbers that were measured on a real cluster: see docs/lossless.md.
+//! Numbers that were measured on a real cluster: see the README's table.
 
 use super::super::json::Object;
 use super::super::loss::{Client, Loss};
