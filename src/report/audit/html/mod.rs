@@ -177,32 +177,42 @@ fn first(out: &mut dyn Write, report: &Report, shown: &[Shown<'_>]) -> io::Resul
     out.write_all(b"</ol>\n</section>\n")
 }
 
+/// A rule that found something.
+struct Row<'r> {
+    rule: &'r Rule,
+    severity: Severity,
+    findings: usize,
+    workloads: BTreeSet<usize>,
+}
+
 /// The rules that found something.
 fn rules(out: &mut dyn Write, report: &Report) -> io::Result<()> {
-    let mut counts: BTreeMap<&str, (&Rule, usize, BTreeSet<usize>)> = BTreeMap::new();
+    let mut counts: BTreeMap<&str, Row<'_>> = BTreeMap::new();
     for found in &report.findings {
         let rule = found.finding.rule;
-        let entry = counts
-            .entry(rule.name)
-            .or_insert_with(|| (rule, 0, BTreeSet::new()));
-        entry.1 += 1;
-        entry.2.insert(found.workload);
+        // The worst comes first: it can be milder than what the rule finds elsewhere.
+        let row = counts.entry(rule.name).or_insert_with(|| Row {
+            rule,
+            severity: found.finding.severity,
+            findings: 0,
+            workloads: BTreeSet::new(),
+        });
+        row.findings += 1;
+        row.workloads.insert(found.workload);
     }
     if counts.is_empty() {
         return Ok(());
     }
-    let mut rows: Vec<_> = counts.into_values().collect();
-    rows.sort_by_key(|(rule, count, _)| {
-        let harm = (Reverse(rule.severity), Reverse(rule.harm));
-        (harm, Reverse(*count))
-    });
+    let mut rows: Vec<Row<'_>> = counts.into_values().collect();
+    rows.sort_by_key(|row| (Reverse(row.severity), Reverse(row.rule.harm)));
     out.write_all(
         b"<section aria-labelledby=\"rules\">\n<h2 id=\"rules\">By rule</h2>\n<div class=\"scroll\"><table>\n\
           <thead><tr><th scope=\"col\">Rule</th><th scope=\"col\">Finds</th>\
           <th scope=\"col\" class=\"n\">Findings</th><th scope=\"col\" class=\"n\">Workloads</th></tr></thead>\n<tbody>\n",
     )?;
-    for (rule, count, workloads) in rows {
-        let (name, word) = (rule.name, rule.severity.word());
+    for row in rows {
+        let (rule, count, workloads) = (row.rule, row.findings, row.workloads);
+        let (name, word) = (rule.name, row.severity.word());
         let page = rule.page();
         // The page of an installed documentation; a path in a repository leads nowhere from here.
         let more = if page.contains("://") {
