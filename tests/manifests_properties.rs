@@ -4,6 +4,7 @@
 
 use podgrace::manifests::{self, Chunk, Document, Format, Position};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::{Map, Value, json};
 
 /// Strings that YAML reads as something else, and ordinary ones.
@@ -358,8 +359,22 @@ fn wanted() -> impl Strategy<Value = Vec<(prop::sample::Index, Value)>> {
     prop::collection::vec((any::<prop::sample::Index>(), value()), 1..4)
 }
 
+/// The same cases each time, so that a failure can be repeated; others for a hunt, which sets PROPTEST_CASES.
+fn config() -> ProptestConfig {
+    let seed = match std::env::var_os("PROPTEST_CASES") {
+        None => RngSeed::Fixed(1),
+        Some(_) => RngSeed::Random,
+    };
+    ProptestConfig {
+        cases: 512,
+        failure_persistence: None,
+        rng_seed: seed,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn yaml_reads_as_written_and_keeps_what_is_not_edited(

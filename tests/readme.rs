@@ -198,7 +198,7 @@ fn text(styled: Option<&clap::builder::StyledStr>) -> String {
 fn commands() -> String {
     let rows = visible(&cli::command(), "podgrace")
         .into_iter()
-        .filter(|(_, command)| !command.has_subcommands())
+        .filter(|(_, command)| !command.is_subcommand_required_set())
         .map(|(path, command)| [code(&path), text(command.get_about())]);
     table(["Command", "Does"], rows)
 }
@@ -206,7 +206,7 @@ fn commands() -> String {
 fn flags() -> String {
     let mut out = String::new();
     for (path, command) in visible(&cli::command(), "podgrace") {
-        if command.has_subcommands() {
+        if command.is_subcommand_required_set() {
             continue;
         }
         let about = text(command.get_long_about().or(command.get_about()));

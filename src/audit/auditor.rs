@@ -15,7 +15,7 @@ use crate::lifecycle::policy::Policy;
 use crate::lifecycle::text;
 use crate::lifecycle::timeline::life;
 use crate::manifests::{self, Position, Source, SourceError};
-use crate::workload::{Workload, workloads};
+use crate::workload::{self, Workload, workloads};
 
 /// What holds for an audit.
 #[derive(Debug, Clone, Default)]
@@ -250,7 +250,10 @@ impl Auditor {
         let written = json.to_string();
         let pod = match serde_json::from_str::<Object<Pod<'_>>>(&written) {
             Ok(Object(pod)) => pod,
-            Err(error) => return unreadable(format!("not readable as a pod: {error}")),
+            Err(error) => {
+                let why = workload::unreadable(&json, &error);
+                return unreadable(format!("not readable as a pod: {why}"));
+            }
         };
         let default = self.options.default_namespace.as_deref();
         let namespace = workload.namespace.as_deref().or(default);

@@ -6,6 +6,7 @@ use json_patch::{Patch, PatchOperation};
 
 use super::input::{Input, place};
 use super::{Status, complain};
+use crate::lifecycle::audit::Controller;
 use crate::lifecycle::patch;
 use crate::lifecycle::policy::Mode;
 use crate::lifecycle::text;
@@ -103,6 +104,16 @@ impl Rewriter {
                     Mode::Enforce => patch::patch(pod, &plan.changes, None).0,
                 }
             });
+        // What stands on the workload itself means nothing, whatever it says there.
+        if let Some(object) = document.value().pointer(&workload.object) {
+            let template = &workload.template[workload.object.len()..];
+            for (_, key) in Controller::read(object, template).misplaced {
+                let kind = workload.kind.to_lowercase();
+                notes.push(format!(
+                    "{key} is on the {kind} and not on its pod template, where it would count"
+                ));
+            }
+        }
         for note in notes {
             self.input.note(&format!("{}: {note}", place()));
         }

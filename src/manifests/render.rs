@@ -83,9 +83,9 @@ pub(crate) fn item(value: &Value, indent: usize, offset: usize, style: Indentati
 /// A scalar or empty collection behind its key or dash; text of several lines as a literal block
 /// whose lines are at column `indent`.
 fn leaf(head: &str, value: &Value, indent: usize) -> Vec<String> {
-    if let Some((header, content)) = value.as_str().and_then(literal) {
-        let mut lines = vec![format!("{head} {header}")];
-        lines.extend(content.split('\n').map(|line| match line {
+    if let Some(text) = value.as_str().filter(|text| is_literal(text)) {
+        let mut lines = vec![format!("{head} |-")];
+        lines.extend(text.split('\n').map(|line| match line {
             "" => String::new(),
             line => format!("{:indent$}{line}", ""),
         }));
@@ -94,20 +94,16 @@ fn leaf(head: &str, value: &Value, indent: usize) -> Vec<String> {
     vec![format!("{head} {}", inline(value, Context::Block))]
 }
 
-/// The header and content of a literal block that reads as exactly this text, if there is one.
-fn literal(text: &str) -> Option<(&'static str, &str)> {
-    let (header, content) = match text.strip_suffix('\n') {
-        Some(content) => ("|", content),
-        None => ("|-", text),
-    };
-    let plain = content.contains('\n')
-        && !content.starts_with([' ', '\t', '\n'])
-        && !content.ends_with('\n')
-        && content
+/// Whether a literal block reads as exactly this text. One that ends with a line break would need the file
+/// to end with one too, which not every file does.
+fn is_literal(text: &str) -> bool {
+    text.contains('\n')
+        && !text.starts_with([' ', '\t', '\n'])
+        && !text.ends_with('\n')
+        && text
             .lines()
             .all(|line| line.is_empty() || !line.trim().is_empty())
-        && content.chars().all(|c| c == '\n' || is_printable(c));
-    plain.then_some((header, content))
+        && text.chars().all(|c| c == '\n' || is_printable(c))
 }
 
 /// A scalar or empty collection on one line.
@@ -220,9 +216,10 @@ mod tests {
     #[test]
     fn several_lines_are_a_literal_block() {
         assert_eq!(
-            lines(&json!("if x\nthen\n\n  y\n"), TWO),
-            "key: |\n  if x\n  then\n\n    y"
+            lines(&json!("if x\nthen\n\n  y"), TWO),
+            "key: |-\n  if x\n  then\n\n    y"
         );
+        assert_eq!(lines(&json!("a\nb\n"), TWO), "key: \"a\\nb\\n\"");
         assert_eq!(lines(&json!("a\nb"), TWO), "key: |-\n  a\n  b");
         assert_eq!(lines(&json!(" a\nb"), TWO), "key: \" a\\nb\"");
     }

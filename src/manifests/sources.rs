@@ -32,7 +32,16 @@ pub struct Sources<R> {
     arguments: std::vec::IntoIter<PathBuf>,
     recursive: bool,
     stdin: Option<R>,
-    walk: Option<walkdir::IntoIter>,
+    walk: Option<Walk>,
+}
+
+/// A folder that is being read.
+#[derive(Debug)]
+struct Walk {
+    folder: PathBuf,
+    entries: walkdir::IntoIter,
+    /// Whether anything was found in it.
+    is_empty: bool,
 }
 
 impl<R: Read> Sources<R> {
@@ -49,17 +58,30 @@ impl<R: Read> Sources<R> {
     /// The next file of the folder that is being walked.
     fn found(&mut self) -> Option<Result<Source, SourceError>> {
         let walk = self.walk.as_mut()?;
-        for entry in walk {
+        for entry in &mut walk.entries {
             match entry {
                 Ok(entry) if entry.file_type().is_file() && is_manifest(entry.path()) => {
+                    walk.is_empty = false;
                     return Some(file(entry.path()));
                 }
                 Ok(_) => {}
-                Err(error) => return Some(Err(walk_error(&error))),
+                Err(error) => {
+                    walk.is_empty = false;
+                    return Some(Err(walk_error(&error)));
+                }
             }
         }
-        self.walk = None;
-        None
+        let walk = self.walk.take().filter(|walk| walk.is_empty)?;
+        let deeper = if self.recursive {
+            ""
+        } else {
+            "; -R reads the folders inside it too"
+        };
+        // Nothing read must not look like nothing wrong.
+        Some(Err(SourceError {
+            name: walk.folder.display().to_string(),
+            message: format!("no manifest (*.yaml, *.yml, *.json) in it{deeper}"),
+        }))
     }
 
     fn argument(&mut self, path: &Path) -> Option<Result<Source, SourceError>> {
@@ -71,7 +93,11 @@ impl<R: Read> Sources<R> {
         }
         let depth = if self.recursive { usize::MAX } else { 1 };
         let walk = WalkDir::new(path).follow_links(true).max_depth(depth);
-        self.walk = Some(walk.sort_by_file_name().into_iter());
+        self.walk = Some(Walk {
+            folder: path.to_owned(),
+            entries: walk.sort_by_file_name().into_iter(),
+            is_empty: true,
+        });
         None
     }
 

@@ -244,8 +244,13 @@ pub(super) fn verdict(before: &Life, after: &Life) -> Option<String> {
         (Some(was), None) => format!(
             "As it is, clients can lose requests {was}. With the changes those that open new connections lose none."
         ),
-        (Some(was), Some(is)) if was == is => {
+        (Some(was), Some(_)) if before == after => {
             format!("Clients can lose requests {was}, and nothing is added that would change that.")
+        }
+        (Some(was), Some(is)) if was == is => {
+            format!(
+                "Clients can lose requests {was}, and nothing that is added ends that for every container."
+            )
         }
         (Some(was), Some(is)) => {
             format!("As it is, clients can lose requests {was}. With the changes, still {is}.")

@@ -115,7 +115,6 @@ pub enum BindError {
         /// The key file.
         key: PathBuf,
         /// What is wrong.
-        #[source]
         error: PairError,
     },
     /// The client CA file is of no use.
@@ -124,7 +123,6 @@ pub enum BindError {
         /// The file.
         ca: PathBuf,
         /// What is wrong.
-        #[source]
         error: ClientCaError,
     },
     /// TLS cannot be had with this build.
@@ -136,7 +134,6 @@ pub enum BindError {
         /// The address.
         address: SocketAddr,
         /// What the system says.
-        #[source]
         error: io::Error,
     },
 }

@@ -21,7 +21,7 @@ use podgrace::lifecycle::settings::GracePeriod;
 use podgrace::lifecycle::skip::Skip;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{RngSeed, TestRunner};
 use serde_json::{Map, Value, json};
 
 use ask::{Case, cases};
@@ -32,6 +32,11 @@ fn config(cases: u32) -> ProptestConfig {
         cases,
         // Seeds of failures belong into a test of their own, with a name that says what was wrong.
         failure_persistence: None,
+        // The same cases each time, so that a failure can be repeated; others for a hunt.
+        rng_seed: match std::env::var_os("PROPTEST_CASES") {
+            None => RngSeed::Fixed(1),
+            Some(_) => RngSeed::Random,
+        },
         ..ProptestConfig::default()
     }
 }

@@ -82,7 +82,8 @@ second instead of every five, and for 150 s instead of 15.",
     Scene {
         title: "A Namespace that opts in for all its pods",
         moral: "The Namespace says startup-probe: readiness and pre-stop-sleep: 10s; the pod
-itself says nothing.",
+itself says nothing. (Here the demonstration tells the server about the
+Namespace; this release's serve --offline knows none.)",
         namespace: "search",
         manifest: include_str!("cases/readiness.yaml"),
     },
