@@ -63,8 +63,12 @@ fn fix(subject: &Subject<'_>, examined: &Examined<'_>, skip: Option<&Skip>) -> F
     let key = subject.key(Setting::StartupProbe, &container.name);
     if container.liveness_probe.is_some() {
         // The engine has a reason for not copying it.
-        let why = skip.map(Skip::sentence).unwrap_or_default();
-        return Fix::advice(why).or_annotation(&key, "liveness");
+        let why = Fix::advice(skip.map(Skip::sentence).unwrap_or_default());
+        return match skip {
+            // A copy by name would be refused for the same reason.
+            Some(Skip::PortUndeclared(_) | Skip::ProbeUnreadable) => why,
+            _ => why.or_annotation(&key, "liveness"),
+        };
     }
     let ports: Vec<_> = container
         .tcp_ports()
