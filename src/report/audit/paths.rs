@@ -80,16 +80,16 @@ mod tests {
 
     #[test]
     fn files_are_named_from_the_root_however_they_were_given() {
-        let paths = Paths::new("/work/shop/deploy".into(), "/work/shop".into());
+        let paths = Paths::new("/repo/shop/deploy".into(), "/repo/shop".into());
         for (given, path, uri) in [
             ("web.yaml", "deploy/web.yaml", "deploy/web.yaml"),
             ("./a b.yaml", "deploy/a b.yaml", "deploy/a%20b.yaml"),
             ("../web.yaml", "web.yaml", "web.yaml"),
-            ("/work/shop/x/é.yaml", "x/é.yaml", "x/%C3%A9.yaml"),
+            ("/repo/shop/x/é.yaml", "x/é.yaml", "x/%C3%A9.yaml"),
             (
                 "../../else.yaml",
-                "/work/else.yaml",
-                "file:///work/else.yaml",
+                "/repo/else.yaml",
+                "file:///repo/else.yaml",
             ),
             ("a:b%.yaml", "deploy/a:b%.yaml", "deploy/a%3Ab%25.yaml"),
             ("-", "stdin", "stdin"),
