@@ -8,6 +8,8 @@ use super::input::{Input, place};
 use super::{Status, complain};
 use crate::lifecycle::audit::Controller;
 use crate::lifecycle::patch;
+use crate::lifecycle::plan::{Change, Plan};
+use crate::lifecycle::pod::Pod;
 use crate::lifecycle::policy::Mode;
 use crate::lifecycle::text;
 use crate::manifests::{self, Document, EditError, Source};
@@ -85,6 +87,9 @@ impl Rewriter {
     ) -> Vec<PatchOperation> {
         let place = || place(source, document, workload);
         let mut notes = Vec::new();
+        let object = document.value().pointer(&workload.object);
+        let template = &workload.template[workload.object.len()..];
+        let controller = object.map(|object| Controller::read(object, template));
         let planned = self
             .input
             .plan(source, document, workload, |_, _, pod, plan| {
@@ -94,6 +99,8 @@ impl Rewriter {
                 notes.extend(plan.problems.iter().map(text::problem));
                 let refusals = plan.skips.iter().filter(|s| s.why.is_refusal());
                 notes.extend(refusals.map(text::skipped));
+                let deadline = controller.as_ref().and_then(|c| c.progress_deadline);
+                notes.extend(deadline.and_then(|deadline| overruns(pod, plan, deadline)));
                 match plan.mode.value {
                     Mode::Off | Mode::Audit => {
                         let changes = plan.changes.iter().map(text::change);
@@ -105,14 +112,11 @@ impl Rewriter {
                 }
             });
         // What stands on the workload itself means nothing, whatever it says there.
-        if let Some(object) = document.value().pointer(&workload.object) {
-            let template = &workload.template[workload.object.len()..];
-            for (_, key) in Controller::read(object, template).misplaced {
-                let kind = workload.kind.to_lowercase();
-                notes.push(format!(
-                    "{key} is on the {kind} and not on its pod template, where it would count"
-                ));
-            }
+        for (_, key) in controller.iter().flat_map(|c| &c.misplaced) {
+            let kind = workload.kind.to_lowercase();
+            notes.push(format!(
+                "{key} is on the {kind} and not on its pod template, where it would count"
+            ));
         }
         for note in notes {
             self.input.note(&format!("{}: {note}", place()));
@@ -123,6 +127,28 @@ impl Rewriter {
             .map(|operation| below(&workload.template, operation))
             .collect()
     }
+}
+
+/// That a start may now take longer than the Deployment waits for it: Ready did not wait for it before. A
+/// pod does not show what its Deployment states, so the webhook cannot know; whoever reads the file can.
+fn overruns(pod: &Pod<'_>, plan: &Plan, deadline: i64) -> Option<String> {
+    let was_ready_at_once = |name: &str| {
+        let mut containers = pod.spec.containers.iter();
+        containers.any(|c| &*c.name == name && c.readiness_probe.is_none())
+    };
+    let budgets = plan.changes.iter().filter_map(|change| match change {
+        Change::StartupProbe { at, new, .. } if was_ready_at_once(&at.name) => {
+            Some(new.timing.budget())
+        }
+        _ => None,
+    });
+    let budget = budgets.max()?;
+    (i64::try_from(budget).unwrap_or(i64::MAX) > deadline).then(|| {
+        format!(
+            "a start may take {budget}s with the startupProbe, and progressDeadlineSeconds calls the rollout \
+             failed after {deadline}s without Ready"
+        )
+    })
 }
 
 /// The same operation on an object that stands deeper in a document.
