@@ -132,14 +132,9 @@ impl Around {
 
 /// What a Namespace says to its pods, unknown profiles among what is wrong with it.
 pub(super) fn said(namespace: &Value, policy: &Policy) -> Said {
-    let strings = |key: &str| -> StrMap<'_> {
-        let map = namespace["metadata"][key].as_object();
-        map.into_iter()
-            .flatten()
-            .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
-            .collect()
-    };
-    let mut said = Said::by_namespace(&strings("labels"), &strings("annotations"));
+    let metadata = &namespace["metadata"];
+    let (labels, annotations) = (&metadata["labels"], &metadata["annotations"]);
+    let mut said = Said::by_namespace(&labels.into(), &annotations.into());
     let unknown = resolve::unknown_profiles(policy, Level::Namespace, &said.settings);
     said.problems.extend(unknown);
     said

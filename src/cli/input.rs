@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
+use json_patch::jsonptr::Token;
 use serde_json::Value;
 
 use super::{Status, complain};
@@ -227,18 +228,13 @@ impl Planner {
         let Some(name) = object["metadata"]["name"].as_str() else {
             return;
         };
-        let strings = |kind: &str| -> StrMap<'_> {
-            let map = object["metadata"][kind].as_object();
-            map.into_iter()
-                .flatten()
-                .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
-                .collect()
-        };
-        let (labels, annotations) = (strings("labels"), strings("annotations"));
+        let metadata = &object["metadata"];
+        let labels = StrMap::from(&metadata["labels"]);
+        let annotations = StrMap::from(&metadata["annotations"]);
         let mut places = BTreeMap::new();
         for (kind, map) in [("labels", &labels), ("annotations", &annotations)] {
             for (key, _) in map.iter().filter(|(key, _)| key.contains(DOMAIN)) {
-                let at = format!("{pointer}/metadata/{kind}/{}", key.replace('/', "~1"));
+                let at = format!("{pointer}/metadata/{kind}/{}", Token::new(key).encoded());
                 places.insert(key.to_owned(), Place::new(file, document.nearest(&at)));
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use json_patch::jsonptr::Token;
 use serde::Serialize;
 
 use super::Subject;
@@ -131,7 +132,8 @@ impl Template<'_> {
     }
 
     fn metadata(&self, key: &str) -> Option<Place> {
-        let key = key.replace('~', "~0").replace('/', "~1");
+        let key = Token::new(key);
+        let key = key.encoded();
         ["annotations", "labels"]
             .into_iter()
             .find_map(|kind| {

@@ -11,6 +11,7 @@ use std::ops::Deref;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 
 /// A string, borrowed unless JSON escapes force a copy.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
@@ -111,6 +112,16 @@ impl<'a> StrMap<'a> {
     /// All pairs, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(k, v)| (&**k, &**v))
+    }
+}
+
+impl<'a> From<&'a Value> for StrMap<'a> {
+    /// The strings of an object; of anything else none.
+    fn from(object: &'a Value) -> Self {
+        let pairs = object.as_object().into_iter().flatten();
+        pairs
+            .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+            .collect()
     }
 }
 

@@ -11,13 +11,19 @@ use super::pod::{Container, Pod};
 use super::policy::Policy;
 use super::settings::{DOMAIN, GracePeriod, Setting, Settings, Sleep};
 
+/// How long a start may take, in seconds, where nobody says so.
+const STARTUP_TIMEOUT: u32 = 150;
+
+/// How long a container goes on serving where nobody says so.
+const PRE_STOP_SLEEP: Sleep = Sleep::Seconds(5);
+
 /// What holds where nobody says anything.
 static BUILT_IN: Settings = Settings {
     profiles: None,
     startup_probe: Some(StartupProbe::Auto),
-    startup_timeout: Some(150),
+    startup_timeout: Some(STARTUP_TIMEOUT),
     startup_period: None,
-    pre_stop_sleep: Some(Sleep::Seconds(5)),
+    pre_stop_sleep: Some(PRE_STOP_SLEEP),
     shutdown_timeout: None,
     grace_period: Some(GracePeriod::Auto),
     ignore: None,
@@ -187,9 +193,10 @@ impl<'p> Levels<'p> {
             .find_map(|layer| Some(layer.chose(layer.settings.pre_stop_sleep?)));
         Resolved {
             startup_probe: startup_probe.unwrap_or_else(|| built_in(&StartupProbe::Auto)),
-            startup_timeout: choose(&|s| s.startup_timeout).unwrap_or_else(|| built_in(150)),
+            startup_timeout: choose(&|s| s.startup_timeout)
+                .unwrap_or_else(|| built_in(STARTUP_TIMEOUT)),
             startup_period: choose(&|s| s.startup_period),
-            pre_stop_sleep: pre_stop_sleep.unwrap_or_else(|| built_in(Sleep::Off)),
+            pre_stop_sleep: pre_stop_sleep.unwrap_or_else(|| built_in(PRE_STOP_SLEEP)),
             shutdown_timeout: choose(&|s| s.shutdown_timeout),
             spring_boot: layers
                 .iter()

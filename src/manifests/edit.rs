@@ -7,6 +7,7 @@
 //! twice through an alias) is an error and never a surprise.
 
 use json_patch::Patch;
+use json_patch::jsonptr::Token;
 use serde_json::Value;
 
 use super::changes::{Change, changes};
@@ -103,7 +104,8 @@ fn first_difference(left: &Value, right: &Value) -> String {
             let differs =
                 differs.or_else(|| left.iter().find(|(key, _)| !right.contains_key(*key)));
             differs.map_or_else(String::new, |(key, value)| {
-                let step = key.replace('~', "~0").replace('/', "~1");
+                let step = Token::new(key);
+                let step = step.encoded();
                 let deeper = left.get(key).map_or_else(String::new, |l| {
                     first_difference(l, right.get(key).unwrap_or(value))
                 });

@@ -236,13 +236,8 @@ fn namespace() -> anyhow::Result<Said> {
     let bytes = NAMESPACE.as_bytes();
     let chunks = manifests::split(bytes);
     let document = manifests::read(bytes, chunks.first().context("an empty manifest")?)?;
-    let annotations: StrMap<'_> = document.value()["metadata"]["annotations"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
-        .collect();
-    Ok(Said::by_namespace(&StrMap::EMPTY, &annotations))
+    let annotations = &document.value()["metadata"]["annotations"];
+    Ok(Said::by_namespace(&StrMap::EMPTY, &annotations.into()))
 }
 
 const NEXT: &str = "

@@ -1,5 +1,7 @@
 //! A Podgrace key or value that means nothing.
 
+use json_patch::jsonptr::Token;
+
 use super::super::annotations::{Level, Problem};
 use super::super::settings::{DOMAIN, Ignored, MODE_LABEL, Setting};
 use super::super::skip::Skip;
@@ -111,7 +113,7 @@ fn field(problem: &Problem) -> &'static str {
 }
 
 fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
+    Token::new(key).encoded().to_owned()
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! What is known about the object that makes the pods: how many, how they are replaced, who calls them.
 
+use json_patch::jsonptr::Token;
 use serde_json::Value;
 
-use super::super::settings::DOMAIN;
+use super::super::annotations::is_ours;
 
 /// The object that makes the pods, as far as rules ask. Of a pod that stands alone only the kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -201,13 +202,10 @@ fn misplaced(object: &Value, pod: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for field in ["labels", "annotations"] {
         for (key, _) in object["metadata"][field].as_object().into_iter().flatten() {
-            let is_ours = key.split_once('/').is_some_and(|(prefix, _)| {
-                let rest = prefix.strip_suffix(DOMAIN);
-                rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-            });
-            if is_ours && pod["metadata"][field].get(key).is_none() {
-                let escaped = key.replace('~', "~0").replace('/', "~1");
-                found.push((format!("/metadata/{field}/{escaped}"), key.clone()));
+            if is_ours(key) && pod["metadata"][field].get(key).is_none() {
+                let token = Token::new(key);
+                let pointer = format!("/metadata/{field}/{}", token.encoded());
+                found.push((pointer, key.clone()));
             }
         }
     }
