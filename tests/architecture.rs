@@ -27,7 +27,7 @@ const PARTS: [(&str, &[&str]); 13] = [
     ("audit", &["config", "lifecycle", "manifests", "workload"]),
     // Prints what others found.
     ("report", &["audit", "explain", "lifecycle", "manifests"]),
-    ("certs", &[]),
+    ("certs", &["cluster"]),
     ("cluster", &["lifecycle", "workload"]),
     (
         "server",

@@ -1,5 +1,6 @@
 //! The command line: arguments in, exit code out. Commands fetch, call the engine and print.
 
+mod access;
 mod audit;
 mod completions;
 mod config;
