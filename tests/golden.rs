@@ -506,7 +506,7 @@ fn policy(folder: &Path, args: &[String]) -> Policy {
         let minor = version.split('.').nth(1).unwrap();
         minor.parse().unwrap()
     });
-    configuration.policy(SleepAction::for_minor(minor.unwrap_or(u32::MAX)))
+    configuration.policy(SleepAction::for_versions(minor.unwrap_or(u32::MAX), None))
 }
 
 /// The value of `--flag value`.

@@ -8,7 +8,7 @@ use crate::cluster::Access;
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ClusterArguments {
     /// The kubeconfig file, instead of $KUBECONFIG, ~/.kube/config or the pod's ServiceAccount.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")] // $KUBECONFIG is a list of files, which the client reads
     kubeconfig: Option<PathBuf>,
     /// The context of the kubeconfig, instead of its current one.
     #[arg(long, value_name = "NAME")]

@@ -154,7 +154,7 @@ impl Surroundings {
             Some(file) => Configuration::load(file)?,
             None => Configuration::default(),
         };
-        let by_version = SleepAction::for_minor(self.kube_version.unwrap_or(u32::MAX));
+        let by_version = SleepAction::for_versions(self.kube_version.unwrap_or(u32::MAX), None);
         let mut policy = configuration.policy(by_version);
         if let Some(mode) = self.mode {
             policy.mode = match mode {

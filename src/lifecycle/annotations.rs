@@ -228,7 +228,7 @@ fn ours<'s>(map: &'s StrMap<'_>) -> Vec<(&'s str, &'s str)> {
 }
 
 /// Whether a key is under our domain: `podgrace.io/…` or `….podgrace.io/…`.
-pub(super) fn is_ours(key: &str) -> bool {
+pub fn is_ours(key: &str) -> bool {
     key.split_once('/').is_some_and(|(prefix, _)| {
         prefix
             .strip_suffix(DOMAIN)

@@ -56,11 +56,17 @@ impl SleepAction {
         }
     }
 
-    /// What a cluster of Kubernetes 1.`minor` takes: up to 1.29 the API server rejects a pod with a
-    /// native sleep (its gate is off); from 1.33 every supported kubelet runs it. Between the two the
-    /// API server takes it, and nodes may be older: their versions are then to be looked at.
-    pub fn for_minor(minor: u32) -> Self {
-        if minor <= 29 {
+    /// The oldest minor version of 1.N whose API server takes a native sleep and whose kubelet runs it:
+    /// before it the feature is off, an API server rejects the pod and a kubelet does not wait
+    /// (PodLifecycleSleepAction, on from 1.30).
+    pub const NATIVE_FROM: u32 = 30;
+
+    /// What the oldest API server takes and the oldest kubelet runs, by their minor versions. Where the
+    /// kubelets' are not known, the API server's decides: from 1.33 no supported kubelet is too old
+    /// (version skew of three), and before, most nodes are of its version.
+    pub fn for_versions(server: u32, oldest_kubelet: Option<u32>) -> Self {
+        let oldest = oldest_kubelet.map_or(server, |kubelet| kubelet.min(server));
+        if oldest < Self::NATIVE_FROM {
             Self::Exec
         } else {
             Self::Native

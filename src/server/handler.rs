@@ -23,12 +23,17 @@ use crate::admission::{Answer, Outcome, Review, Unanswerable};
 use crate::lifecycle::annotations::Said;
 use crate::lifecycle::policy::Policy;
 
-/// Says what is known of a namespace, or `None` where nothing is. It may take its time: a request
-/// whose deadline comes first is answered without.
+/// Finds out what a namespace says to its pods. It may take its time: a request whose deadline comes
+/// first is answered without looking at its pod.
 pub type NamespaceLookup = Arc<dyn Fn(&str) -> PendingNamespace + Send + Sync>;
 
 /// What [`NamespaceLookup`] returns.
-pub type PendingNamespace = Pin<Box<dyn Future<Output = Option<Arc<Said>>> + Send>>;
+pub type PendingNamespace = Pin<Box<dyn Future<Output = Result<Arc<Said>, Unavailable>> + Send>>;
+
+/// What a namespace says cannot be found out now, for this reason. Its pods are left alone: it may say
+/// that they are to be.
+#[derive(Debug, Clone)]
+pub struct Unavailable(pub String);
 
 /// Bounds of what a request may take.
 #[derive(Debug, Clone)]
@@ -158,7 +163,13 @@ impl Webhook {
     async fn decide(&self, bytes: &[u8]) -> Result<Answer, Unanswerable> {
         let review = Review::read(bytes)?;
         let namespace = match (&self.namespaces, review.namespace()) {
-            (Some(lookup), Some(name)) => lookup(name).await,
+            (Some(lookup), Some(name)) => match lookup(name).await {
+                Ok(said) => Some(said),
+                Err(Unavailable(why)) => {
+                    tracing::warn!(namespace = name, why, "the namespace is not known");
+                    return self.shed(bytes, Shed::Namespace);
+                }
+            },
             _ => None,
         };
         Ok(review.answer(&self.policy.load(), namespace.as_deref()))
@@ -168,6 +179,9 @@ impl Webhook {
         let warning = match why {
             Shed::Overload => "Podgrace is overloaded and left this pod as it is",
             Shed::Deadline => "Podgrace ran out of time and left this pod as it is",
+            Shed::Namespace => {
+                "Podgrace could not find out what the namespace says and left this pod as it is"
+            }
             Shed::Panic => "Podgrace failed on this pod and left it as it is; please report it",
         };
         if matches!(why, Shed::Panic) {

@@ -11,6 +11,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::Register;
 use super::client_auth::ClientCa;
 use super::handshake;
 use super::reload::ReloadStatus;
@@ -22,7 +23,9 @@ use crate::lifecycle::skip::Skip;
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-const PREFIX: &str = "podgrace_webhook";
+/// What every name begins with; the server's own go on with [`SERVER`].
+const PREFIX: &str = "podgrace";
+const SERVER: &str = "webhook";
 const OPERATIONS: [&str; 5] = ["CREATE", "UPDATE", "DELETE", "CONNECT", "other"];
 const CODES: [&str; 6] = ["200", "400", "404", "405", "408", "413"];
 
@@ -84,14 +87,18 @@ impl Default for ConnectionMetrics {
 pub(super) enum Shed {
     Overload,
     Deadline,
+    Namespace,
     Panic,
 }
 
 impl Shed {
+    const ALL: [Self; 4] = [Self::Overload, Self::Deadline, Self::Namespace, Self::Panic];
+
     fn code(self) -> &'static str {
         match self {
             Self::Overload => "overload",
             Self::Deadline => "deadline",
+            Self::Namespace => "namespace",
             Self::Panic => "panic",
         }
     }
@@ -102,6 +109,7 @@ impl Metrics {
         identity: &Identity,
         configuration: &ReloadStatus,
         client_ca: Option<&ClientCa>,
+        further: Vec<Register>,
     ) -> Self {
         // From 50 µs, where a small pod is, in doublings to 1.6 s, where the API server gives up.
         let latency = Histogram::new(exponential_buckets(50e-6, 2.0, 16));
@@ -121,10 +129,7 @@ impl Metrics {
             skips: at_zero("reason", Skip::CODES),
             changes: at_zero("kind", Change::KINDS),
             responses: at_zero("code", CODES),
-            shed: at_zero(
-                "reason",
-                [Shed::Overload, Shed::Deadline, Shed::Panic].map(Shed::code),
-            ),
+            shed: at_zero("reason", Shed::ALL.map(Shed::code)),
             latency,
             request_size: bytes(),
             response_size: bytes(),
@@ -135,25 +140,25 @@ impl Metrics {
         };
         metrics.register_requests();
         metrics.register_process();
-        configuration.register(&mut metrics.registry, "config");
-        identity
-            .status()
-            .register(&mut metrics.registry, "certificate");
-        metrics.registry.register(
+        let registry = metrics.registry.sub_registry_with_prefix(SERVER);
+        configuration.register(registry, "config");
+        identity.status().register(registry, "certificate");
+        registry.register(
             "certificate_expiry_timestamp_seconds",
             "When the serving certificate expires, in seconds since 1970",
             identity.expiry(),
         );
         if let Some(client_ca) = client_ca {
-            client_ca
-                .status()
-                .register(&mut metrics.registry, "client_ca");
+            client_ca.status().register(registry, "client_ca");
+        }
+        for register in further {
+            register(&mut metrics.registry);
         }
         metrics
     }
 
     fn register_requests(&mut self) {
-        let registry = &mut self.registry;
+        let registry = self.registry.sub_registry_with_prefix(SERVER);
         registry.register(
             "requests",
             "Admission requests answered, by operation and by what came of them",
@@ -207,7 +212,8 @@ impl Metrics {
     }
 
     fn register_process(&mut self) {
-        let (registry, connections) = (&mut self.registry, &self.connections);
+        let registry = self.registry.sub_registry_with_prefix(SERVER);
+        let connections = &self.connections;
         registry.register(
             "open_connections",
             "Connections open on the webhook listener now",

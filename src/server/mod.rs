@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -36,7 +37,7 @@ mod tls;
 
 pub use client_auth::{ClientAuth, ClientCaError};
 pub use drain::signals;
-pub use handler::{NamespaceLookup, PendingNamespace, RequestLimits};
+pub use handler::{NamespaceLookup, PendingNamespace, RequestLimits, Unavailable};
 pub use listener::ConnectionLimits;
 pub use metrics::{CONTENT_TYPE, Metrics};
 pub use ops::{Check, Health};
@@ -98,11 +99,16 @@ pub struct Engine {
     pub policy: Arc<ArcSwap<Policy>>,
     /// How the configuration's last reload went, told by whoever follows its file.
     pub configuration: Arc<ReloadStatus>,
-    /// Where namespaces are looked up; nothing is known of any without it.
+    /// Where namespaces are looked up; without it they say nothing.
     pub namespaces: Option<NamespaceLookup>,
     /// Further conditions of readiness.
     pub checks: Vec<Check>,
+    /// What else is counted, `podgrace_…`.
+    pub metrics: Vec<Register>,
 }
+
+/// Adds what somebody counts to what is printed.
+pub type Register = Box<dyn FnOnce(&mut Registry) + Send>;
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +183,7 @@ impl Options {
             &identity,
             &engine.configuration,
             clients.as_deref(),
+            engine.metrics,
         ));
         let drain = Drain::new();
         let checks = checks(

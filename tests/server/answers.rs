@@ -22,7 +22,7 @@ pub(crate) fn held() -> (
         let waiting = Arc::clone(&waiting);
         Box::pin(async move {
             waiting.acquire().await.expect("open").forget();
-            None
+            Ok(Arc::default())
         })
     });
     (lookup, asks, leave)

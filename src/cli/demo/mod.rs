@@ -110,8 +110,11 @@ async fn show() -> anyhow::Result<()> {
     let search = Arc::new(namespace()?);
     let engine = Engine {
         namespaces: Some(Arc::new(move |name| {
-            let known = (name == "search").then(|| Arc::clone(&search));
-            Box::pin(async move { known })
+            let said = match name {
+                "search" => Arc::clone(&search),
+                _ => Arc::default(),
+            };
+            Box::pin(async move { Ok(said) })
         })),
         ..Engine::default()
     };
