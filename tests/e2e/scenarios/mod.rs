@@ -5,6 +5,7 @@ mod bare;
 mod corners;
 mod invariants;
 mod killed;
+mod node;
 mod reinvocation;
 mod workloads;
 
@@ -24,8 +25,9 @@ pub(crate) enum Outcome {
     Skipped(String),
 }
 
-type Scenario = fn(Arc<Cluster>) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
+pub(crate) type Scenario = fn(Arc<Cluster>) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
+/// What a control plane is enough for.
 pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("a bare pod", |c| Box::pin(bare::run(c))),
     ("kubectl sees warnings", |c| Box::pin(bare::warnings(c))),
@@ -41,6 +43,10 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("corners", |c| Box::pin(corners::run(c))),
     ("generated pods", |c| Box::pin(invariants::run(c))),
 ];
+
+/// What needs real containers. They share one node, and run where it runs: its addresses are theirs.
+pub(crate) const NODE: &[(&str, Scenario)] =
+    &[("a node runs pods", |c| Box::pin(node::runs_pods(c)))];
 
 fn passed() -> Outcome {
     Outcome::Passed(String::new())
