@@ -6,7 +6,7 @@
 #                                    stands in the environment is left alone)
 #   KUBEBUILDER_ASSETS=DIR make e2e  with the etcd, kube-apiserver, … of that folder
 
-.PHONY: e2e cluster-binary cluster-programs cluster-up node-up cluster-down node-programs
+.PHONY: e2e static cluster-binary cluster-programs cluster-up node-up cluster-down node-programs
 
 CLUSTER := target/cluster
 K8S_VERSION := $(shell sed -n 's|^.*k8s.io/kubernetes v||p' tests/cluster/go.mod)
@@ -17,6 +17,11 @@ K8S_LDFLAGS := -s -w $(K8S_STAMP).gitVersion=v$(K8S_VERSION) \
 	$(K8S_STAMP).gitMajor=$(word 1,$(subst ., ,$(K8S_VERSION))) \
 	$(K8S_STAMP).gitMinor=$(word 2,$(subst ., ,$(K8S_VERSION)))
 E2E := cargo test --quiet --test e2e --
+
+# The profile of the program under test. dev is quick to build again; CI takes release.
+STATIC_PROFILE ?= dev
+STATIC := target/static/podgrace
+TARGET := $(shell rustc --print host-tuple)
 
 ifeq ($(origin KUBECONFIG),command line)
 e2e: export KUBECONFIG := $(abspath $(KUBECONFIG))
@@ -30,12 +35,23 @@ e2e: node-programs
 endif
 endif
 
-e2e: ## Run the scenarios on a real Kubernetes API server
-	cargo build --quiet --tests --bins
+# One program for everything: beside the API server and in an image.
+e2e: export PODGRACE_E2E_BINARY ?= $(abspath $(STATIC))
+
+e2e: static ## Run the scenarios on a real Kubernetes API server and on a whole node
+	cargo build --quiet --test e2e
 	$(E2E) run $(ARGS)
 
 cluster-up: ## Start a control plane that stays: eval "$(make -s cluster-up)"
 	@$(E2E) up
+
+# Its own folder, as other flags would have everything built anew each time.
+static: ## Build the program that needs nothing beside it: target/static/podgrace; STATIC_PROFILE=release as it is shipped
+	@since=$$(date +%s); \
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --bin podgrace --profile $(STATIC_PROFILE) \
+		--target $(TARGET) --target-dir target/static && \
+	ln -f target/static/$(TARGET)/$(subst dev,debug,$(STATIC_PROFILE))/podgrace $(STATIC) && \
+	echo "$(STATIC) ($(STATIC_PROFILE)) in $$(($$(date +%s) - since)) s"
 
 node-up: node-programs ## Start a whole node that stays, which runs containers: eval "$(make -s node-up)"
 	@$(E2E) node-up

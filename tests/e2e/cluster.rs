@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use kube::Client;
-use kube::api::{DeleteParams, GetParams, ListParams, PostParams};
+use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams};
 use kube::client::Body;
 use kube::core::{Request, request};
 use serde_json::{Value, json};
@@ -165,6 +165,13 @@ impl Cluster {
             Value::Array(items) => items,
             _ => Vec::new(),
         }
+    }
+
+    /// Lays a value over an object that is there.
+    pub(crate) async fn merge(&self, path: &str, name: &str, change: &Value) -> Reply {
+        let params = PatchParams::default();
+        self.send(Request::new(path).patch(name, &params, &Patch::Merge(change)))
+            .await
     }
 
     pub(crate) async fn delete(&self, path: &str, name: &str) -> Reply {

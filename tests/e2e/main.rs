@@ -13,6 +13,7 @@ mod another;
 mod bed;
 mod capsule;
 mod cluster;
+mod deployed;
 mod generated;
 mod image;
 mod node;

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use kube::Client;
@@ -25,10 +26,14 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 const PAUSE: &str = "localhost/podgrace-pause:1";
 
+/// What pods call Podgrace's own image.
+pub(crate) const PODGRACE: &str = "localhost/podgrace:test";
+
 /// A running node.
 pub(crate) struct Node {
     folder: PathBuf,
     socket: PathBuf,
+    podgrace: OnceLock<Result<(), String>>,
 }
 
 impl Node {
@@ -43,6 +48,7 @@ impl Node {
         let node = Self {
             folder: plane.folder.to_owned(),
             socket: plane.folder.join("containerd.sock"),
+            podgrace: OnceLock::new(),
         };
         processes.start("containerd", node.containerd()?)?;
         for (name, command) in [
@@ -85,6 +91,12 @@ impl Node {
         }
         let why = String::from_utf8_lossy(&output.stderr);
         Err(format!("an image cannot be imported: {}", why.trim()))
+    }
+
+    /// The same for [`PODGRACE`], once.
+    pub(crate) fn import_podgrace(&self) -> Result<(), String> {
+        let imported = self.podgrace.get_or_init(|| self.import(&podgrace()?));
+        imported.clone()
     }
 
     fn ctr(&self) -> Command {
@@ -246,6 +258,52 @@ fn kubelet(programs: &Programs, plane: &Plane<'_>, socket: &Path) -> Command {
 /// The program that holds a pod's network while its containers come and go.
 fn pause() -> Image {
     base(PAUSE).entrypoint(&["sh", "-c", "trap 'exit 0' TERM; sleep 2147483647 & wait"])
+}
+
+/// Podgrace's image, as the Dockerfile makes it: the program and nothing else.
+fn podgrace() -> Result<Image, String> {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/static/podgrace");
+    let program = std::env::var_os("PODGRACE_E2E_BINARY").map_or(built, PathBuf::from);
+    let bytes = std::fs::read(&program).unwrap_or_default();
+    if !is_static(&bytes) {
+        let program = program.display();
+        return Err(format!(
+            "{program} is no static program, as an image needs: make static"
+        ));
+    }
+    Ok(Image::new(PODGRACE)
+        .file("/podgrace", &program, 0o755)
+        .user("65532:65532")
+        .entrypoint(&["/podgrace"]))
+}
+
+/// Whether a 64-bit ELF file needs no other program to load its libraries: it has no header of the kind PT_INTERP.
+fn is_static(file: &[u8]) -> bool {
+    let number = |at: usize, width: usize| {
+        let bytes = file.get(at..at + width)?;
+        Some(
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |sum, byte| sum << 8 | usize::from(*byte)),
+        )
+    };
+    let headers = (|| Some((number(32, 8)?, number(54, 2)?, number(56, 2)?)))();
+    file.starts_with(b"\x7fELF\x02\x01")
+        && headers.is_some_and(|(start, size, count)| {
+            (0..count).all(|index| number(start + index * size, 4) != Some(3))
+        })
+}
+
+/// The processes of a container, by its id.
+pub(crate) fn processes_of(container: &str) -> Vec<u32> {
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|id: &u32| {
+        let groups = std::fs::read_to_string(format!("/proc/{id}/cgroup"));
+        groups.is_ok_and(|groups| groups.contains(container))
+    })
+    .collect()
 }
 
 /// An image with a shell, its common commands and nothing else.

@@ -3,8 +3,10 @@
 mod audit_log;
 mod bare;
 mod corners;
+mod deployed;
 mod invariants;
 mod killed;
+mod makers;
 mod node;
 mod reinvocation;
 mod workloads;
@@ -45,8 +47,20 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
 ];
 
 /// What needs real containers. They share one node, and run where it runs: its addresses are theirs.
-pub(crate) const NODE: &[(&str, Scenario)] =
-    &[("a node runs pods", |c| Box::pin(node::runs_pods(c)))];
+pub(crate) const NODE: &[(&str, Scenario)] = &[
+    ("a node runs pods", |c| Box::pin(node::runs_pods(c))),
+    ("podgrace in a pod", |c| Box::pin(deployed::confined(c))),
+    ("containers of a Deployment", |c| {
+        Box::pin(deployed::injected(c))
+    }),
+    ("podgrace's pods are killed", |c| {
+        Box::pin(deployed::killed(c))
+    }),
+    ("no replica is left", |c| Box::pin(deployed::cold_start(c))),
+    ("podgrace is restarted", |c| {
+        Box::pin(deployed::restarted(c))
+    }),
+];
 
 fn passed() -> Outcome {
     Outcome::Passed(String::new())
@@ -63,7 +77,7 @@ fn web() -> Value {
 }
 
 /// A pod of that one container.
-fn pod(name: &str) -> Value {
+pub(crate) fn pod(name: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
