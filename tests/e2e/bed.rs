@@ -219,7 +219,8 @@ impl Bed {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        step("etcd and API server are ready", since);
+        let version = version(programs.command("etcd"), "etcd Version:");
+        step(&format!("etcd {version} and API server are ready"), since);
 
         let plane = Plane {
             folder,
@@ -257,6 +258,15 @@ impl Bed {
             node,
         })
     }
+}
+
+/// What a program says behind that word when it is asked for its version.
+pub(crate) fn version(mut command: Command, before: &str) -> String {
+    let output = command.arg("--version").output();
+    let text = output.map_or_else(|_| Vec::new(), |output| output.stdout);
+    let text = String::from_utf8_lossy(&text);
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(before));
+    lines.next().unwrap_or("of no version").trim().to_owned()
 }
 
 /// A client with that file.

@@ -6,13 +6,15 @@ use std::io::{self, BufWriter, Read as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
 use ring::digest::{Context, SHA256};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// An image in the making. Paths in it are absolute.
 pub(crate) struct Image {
     reference: String,
     entries: Vec<(String, Entry)>,
     env: Vec<String>,
+    labels: Map<String, Value>,
+    ports: Map<String, Value>,
     user: String,
     entrypoint: Vec<String>,
     directory: String,
@@ -32,6 +34,8 @@ impl Image {
             reference: reference.to_owned(),
             entries: Vec::new(),
             env: Vec::new(),
+            labels: Map::new(),
+            ports: Map::new(),
             user: String::new(),
             entrypoint: Vec::new(),
             directory: "/".to_owned(),
@@ -94,6 +98,17 @@ impl Image {
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push(format!("{name}={value}"));
+        self
+    }
+
+    pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
+        self.labels.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// A TCP port that it listens on: for people, nothing is opened by it.
+    pub(crate) fn port(mut self, port: &str) -> Self {
+        self.ports.insert(format!("{port}/tcp"), json!({}));
         self
     }
 
@@ -161,6 +176,8 @@ impl Image {
             "os": "linux",
             "config": {
                 "Env": self.env,
+                "Labels": self.labels,
+                "ExposedPorts": self.ports,
                 "User": self.user,
                 "Entrypoint": self.entrypoint,
                 "WorkingDir": self.directory,

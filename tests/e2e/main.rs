@@ -14,6 +14,7 @@ mod bed;
 mod capsule;
 mod cluster;
 mod deployed;
+mod dockerfile;
 mod generated;
 mod image;
 mod node;

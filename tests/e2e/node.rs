@@ -10,10 +10,10 @@ use kube::Client;
 use kube::core::Request;
 use serde_json::{Value, json};
 
-use crate::bed::{Plane, Programs};
+use crate::bed::{self, Plane, Programs};
 use crate::image::Image;
 use crate::processes::Processes;
-use crate::{capsule, pki, step};
+use crate::{capsule, dockerfile, pki, step};
 
 /// The node's address, which is that of the pods' bridge.
 pub(crate) const ADDRESS: &str = "10.244.0.1";
@@ -66,7 +66,9 @@ impl Node {
             patience(processes, since, "containerd does not answer").await?;
         }
         node.import(&pause())?;
-        step(&format!("containerd {}", node.containerd_version()), since);
+        let runc = bed::version(Command::new("runc"), "runc version");
+        let versions = format!("containerd {}, runc {runc}", node.containerd_version());
+        step(&versions, since);
 
         processes.start("kubelet", kubelet(programs, plane, &node.socket))?;
         while !is_ready(client).await {
@@ -260,7 +262,7 @@ fn pause() -> Image {
     base(PAUSE).entrypoint(&["sh", "-c", "trap 'exit 0' TERM; sleep 2147483647 & wait"])
 }
 
-/// Podgrace's image, as the Dockerfile makes it: the program and nothing else.
+/// Podgrace's image, as the Dockerfile makes it.
 fn podgrace() -> Result<Image, String> {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/static/podgrace");
     let program = std::env::var_os("PODGRACE_E2E_BINARY").map_or(built, PathBuf::from);
@@ -271,10 +273,7 @@ fn podgrace() -> Result<Image, String> {
             "{program} is no static program, as an image needs: make static"
         ));
     }
-    Ok(Image::new(PODGRACE)
-        .file("/podgrace", &program, 0o755)
-        .user("65532:65532")
-        .entrypoint(&["/podgrace"]))
+    dockerfile::image(PODGRACE, &program)
 }
 
 /// Whether a 64-bit ELF file needs no other program to load its libraries: it has no header of the kind PT_INTERP.

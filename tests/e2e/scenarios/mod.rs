@@ -8,6 +8,7 @@ mod invariants;
 mod killed;
 mod makers;
 mod node;
+mod plugin;
 mod reinvocation;
 mod workloads;
 
@@ -33,6 +34,7 @@ pub(crate) type Scenario = fn(Arc<Cluster>) -> Pin<Box<dyn Future<Output = Outco
 pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("a bare pod", |c| Box::pin(bare::run(c))),
     ("kubectl sees warnings", |c| Box::pin(bare::warnings(c))),
+    ("a plugin of kubectl", |c| Box::pin(plugin::run(c))),
     ("pods of workloads", |c| Box::pin(workloads::run(c))),
     ("the audit log", |c| Box::pin(audit_log::run(c))),
     ("another webhook's sidecar", |c| {
