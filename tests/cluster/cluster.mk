@@ -1,12 +1,12 @@
-# A Kubernetes control plane on this machine, and the scenarios that run on it.
+# A Kubernetes control plane or a whole node on this machine, and the scenarios that run on it.
 #
-#   make e2e                         on a control plane of its own
+#   make e2e                         on a control plane and a node of its own
 #   make e2e ARGS='sidecar audit'    only scenarios with such names
 #   make e2e KUBECONFIG=~/.kube/…    on that cluster (said on the command line: a KUBECONFIG that merely
 #                                    stands in the environment is left alone)
 #   KUBEBUILDER_ASSETS=DIR make e2e  with the etcd, kube-apiserver, … of that folder
 
-.PHONY: e2e cluster-binary cluster-programs cluster-up cluster-down
+.PHONY: e2e static cluster-binary cluster-programs cluster-up node-up cluster-down node-programs
 
 CLUSTER := target/cluster
 K8S_VERSION := $(shell sed -n 's|^.*k8s.io/kubernetes v||p' tests/cluster/go.mod)
@@ -18,23 +18,45 @@ K8S_LDFLAGS := -s -w $(K8S_STAMP).gitVersion=v$(K8S_VERSION) \
 	$(K8S_STAMP).gitMinor=$(word 2,$(subst ., ,$(K8S_VERSION)))
 E2E := cargo test --quiet --test e2e --
 
+# The profile of the program under test. dev is quick to build again; CI takes release.
+STATIC_PROFILE ?= dev
+STATIC := target/static/podgrace
+TARGET := $(shell rustc --print host-tuple)
+
 ifeq ($(origin KUBECONFIG),command line)
 e2e: export KUBECONFIG := $(abspath $(KUBECONFIG))
 else
 unexport KUBECONFIG
 ifndef KUBEBUILDER_ASSETS
-e2e cluster-up: cluster-programs
+e2e cluster-up node-up: cluster-programs
+endif
+ifneq ($(PODGRACE_E2E_NODE),skip)
+e2e: node-programs
 endif
 endif
 
-e2e: ## Run the scenarios on a real Kubernetes API server
-	cargo build --quiet --tests --bins
+# One program for everything: beside the API server and in an image.
+e2e: export PODGRACE_E2E_BINARY ?= $(abspath $(STATIC))
+
+e2e: static ## Run the scenarios on a real Kubernetes API server and on a whole node
+	cargo build --quiet --test e2e
 	$(E2E) run $(ARGS)
 
 cluster-up: ## Start a control plane that stays: eval "$(make -s cluster-up)"
 	@$(E2E) up
 
-cluster-down: ## End the control plane that cluster-up started
+# Its own folder, as other flags would have everything built anew each time.
+static: ## Build the program that needs nothing beside it: target/static/podgrace; STATIC_PROFILE=release as it is shipped
+	@since=$$(date +%s); \
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --bin podgrace --profile $(STATIC_PROFILE) \
+		--target $(TARGET) --target-dir target/static && \
+	ln -f target/static/$(TARGET)/$(subst dev,debug,$(STATIC_PROFILE))/podgrace $(STATIC) && \
+	echo "$(STATIC) ($(STATIC_PROFILE)) in $$(($$(date +%s) - since)) s"
+
+node-up: node-programs ## Start a whole node that stays, which runs containers: eval "$(make -s node-up)"
+	@$(E2E) node-up
+
+cluster-down: ## End what cluster-up or node-up started
 	@$(E2E) down
 
 cluster-programs: cluster-binary
@@ -45,6 +67,14 @@ cluster-programs: cluster-binary
 		echo 'etcd is missing: install it (Debian and Ubuntu: apt-get install etcd-server), or set KUBEBUILDER_ASSETS' >&2; \
 		exit 1; \
 	fi
+
+# The test says what is missing where they cannot be installed.
+NODE_PACKAGES := containerd runc containernetworking-plugins iptables nftables iproute2 busybox-static
+
+node-programs:
+	@for program in containerd runc iptables nft ip busybox; do command -v $$program >/dev/null || missing=yes; done; \
+	[ -z "$$missing" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $(NODE_PACKAGES); } >&2
 
 cluster-binary: $(CLUSTER)/kubernetes ## Build Kubernetes' programs into target/cluster (10 to 20 minutes the first time)
 

@@ -1,5 +1,5 @@
-//! A control plane on free ports of loopback: etcd, API server and controller manager, with throw-away
-//! certificates in one folder. No kubelet: pods are made and never run.
+//! A control plane on free ports: etcd, API server and controller manager, with throw-away certificates in one
+//! folder. Alone it has no kubelet: pods are made and never run. [`crate::node`] makes a whole node of it.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::json;
 
+use crate::node::{self, Node};
 use crate::pki::{self, Authority, Pair};
 use crate::processes::Processes;
 use crate::step;
@@ -56,25 +57,56 @@ impl Programs {
         Some(self.folder.join(name)).filter(|path| path.exists())
     }
 
-    fn command(&self, name: &str) -> Command {
+    pub(crate) fn command(&self, name: &str) -> Command {
         Command::new(self.own(name).unwrap_or_else(|| name.into()))
     }
 }
 
-/// A running control plane.
+/// What is started.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A control plane, on loopback.
+    ControlPlane,
+    /// With a node that runs containers; only in a [`crate::capsule`].
+    Node,
+}
+
+/// A running control plane, or a whole node.
 pub(crate) struct Bed {
     pub(crate) processes: Processes,
     pub(crate) client: Client,
     pub(crate) kubeconfig: PathBuf,
     pub(crate) audit_log: PathBuf,
     pub(crate) controllers: bool,
+    pub(crate) node: Option<Node>,
+}
+
+/// What every program of Kubernetes is told: where the API server is, and whom it trusts.
+pub(crate) struct Plane<'b> {
+    pub(crate) folder: &'b Path,
+    pub(crate) authority: &'b Authority,
+    pub(crate) ca: &'b Path,
+    api: SocketAddr,
+}
+
+impl Plane<'_> {
+    /// Writes a file by which that user comes in.
+    pub(crate) fn kubeconfig(&self, name: &str, user: &str, group: Option<&str>) -> PathBuf {
+        let pair = self.authority.client(user, group);
+        let name = format!("{name}.kubeconfig");
+        kubeconfig(self.folder, &name, self.api, self.authority, &pair)
+    }
 }
 
 impl Bed {
     /// Starts everything with its files in `folder`, which is removed when the bed is dropped.
-    pub(crate) async fn start(programs: &Programs, folder: &Path) -> Result<Self, String> {
+    pub(crate) async fn start(
+        programs: &Programs,
+        folder: &Path,
+        kind: Kind,
+    ) -> Result<Self, String> {
         for _ in 0..3 {
-            match Self::try_start(programs, folder).await {
+            match Self::try_start(programs, folder, kind).await {
                 // Somebody else took one of the ports that were free a moment ago.
                 Err(why) if why.contains("address already in use") => {
                     std::fs::create_dir_all(folder).expect("the folder again");
@@ -85,8 +117,11 @@ impl Bed {
         Err("the ports that are free are taken at once, three times".into())
     }
 
-    async fn try_start(programs: &Programs, folder: &Path) -> Result<Self, String> {
-        let mut processes = Processes::new(folder);
+    async fn try_start(programs: &Programs, folder: &Path, kind: Kind) -> Result<Self, String> {
+        let mut processes = match kind {
+            Kind::ControlPlane => Processes::new(folder),
+            Kind::Node => Processes::in_capsule(folder),
+        };
         let [etcd, peers, api] = free_ports();
         let (etcd, peers) = (format!("http://{etcd}"), format!("http://{peers}"));
 
@@ -107,20 +142,31 @@ impl Bed {
 
         let authority = Authority::new("podgrace-e2e");
         let ca = pki::write(folder, "ca.crt", &authority.pem);
-        let serving = authority.server(&["127.0.0.1", "localhost", "kubernetes.default.svc"]);
+        let serving = authority.server(&[
+            "127.0.0.1",
+            "localhost",
+            "kubernetes.default.svc",
+            // The first of the Services' addresses, and the node's.
+            "10.96.0.1",
+            node::ADDRESS,
+        ]);
         let (certificate, key) = serving.write(folder, "serving");
         let accounts = pki::key();
         let accounts_key = pki::write(folder, "accounts.key", &accounts.serialize_pem());
         let accounts_public = pki::write(folder, "accounts.pub", &accounts.public_key_pem());
         let audit_policy = pki::write(folder, "audit-policy.yaml", AUDIT_POLICY);
         let audit_log = folder.join("audit.jsonl");
+        let (bind, advertise) = match kind {
+            // It may not be loopback. Nobody connects to it: there is no node.
+            Kind::ControlPlane => ("127.0.0.1", "192.0.2.1"),
+            Kind::Node => ("0.0.0.0", node::ADDRESS),
+        };
         let mut command = programs.command("kube-apiserver");
         command
             .args(["--etcd-servers", &etcd])
-            .args(["--bind-address", "127.0.0.1"])
+            .args(["--bind-address", bind])
             .args(["--secure-port", &api.port().to_string()])
-            // It may not be loopback. Nobody connects to it: there is no node.
-            .args(["--advertise-address", "192.0.2.1"])
+            .args(["--advertise-address", advertise])
             .arg("--client-ca-file")
             .arg(&ca)
             .arg("--tls-cert-file")
@@ -133,12 +179,23 @@ impl Bed {
             .arg("--service-account-signing-key-file")
             .arg(&accounts_key)
             .args(["--service-cluster-ip-range", "10.96.0.0/16"])
-            .args(["--authorization-mode", "RBAC"])
+            .args(["--authorization-mode", "Node,RBAC"])
             .arg("--allow-privileged")
             .arg("--audit-policy-file")
             .arg(&audit_policy)
             .arg("--audit-log-path")
             .arg(&audit_log);
+        if kind == Kind::Node {
+            let (certificate, key) = authority
+                .client("kube-apiserver", Some("system:masters"))
+                .write(folder, "kubelet-client");
+            command
+                .arg("--kubelet-client-certificate")
+                .arg(certificate)
+                .arg("--kubelet-client-key")
+                .arg(key)
+                .args(["--kubelet-preferred-address-types", "InternalIP"]);
+        }
         processes.start("kube-apiserver", command)?;
 
         let admin = authority.client("podgrace-e2e", Some("system:masters"));
@@ -162,16 +219,21 @@ impl Bed {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        step("etcd and API server are ready", since);
+        let version = version(programs.command("etcd"), "etcd Version:");
+        step(&format!("etcd {version} and API server are ready"), since);
 
+        let plane = Plane {
+            folder,
+            authority: &authority,
+            ca: &ca,
+            api,
+        };
         let controllers = programs.own("kube-controller-manager").is_some();
         if controllers {
-            let user = authority.client("system:kube-controller-manager", None);
-            let own = self::kubeconfig(folder, "controllers.kubeconfig", api, &authority, &user);
             let mut command = programs.command("kube-controller-manager");
             command
                 .arg("--kubeconfig")
-                .arg(own)
+                .arg(plane.kubeconfig("controllers", "system:kube-controller-manager", None))
                 .arg("--service-account-private-key-file")
                 .arg(&accounts_key)
                 .arg("--root-ca-file")
@@ -183,14 +245,28 @@ impl Bed {
                 .args(["--secure-port", "0"]);
             processes.start("kube-controller-manager", command)?;
         }
+        let node = match kind {
+            Kind::ControlPlane => None,
+            Kind::Node => Some(Node::start(&mut processes, programs, &plane, &client).await?),
+        };
         Ok(Self {
             processes,
             client,
             kubeconfig,
             audit_log,
             controllers,
+            node,
         })
     }
+}
+
+/// What a program says behind that word when it is asked for its version.
+pub(crate) fn version(mut command: Command, before: &str) -> String {
+    let output = command.arg("--version").output();
+    let text = output.map_or_else(|_| Vec::new(), |output| output.stdout);
+    let text = String::from_utf8_lossy(&text);
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(before));
+    lines.next().unwrap_or("of no version").trim().to_owned()
 }
 
 /// A client with that file.

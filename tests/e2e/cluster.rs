@@ -6,12 +6,13 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use kube::Client;
-use kube::api::{DeleteParams, GetParams, ListParams, PostParams};
+use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams};
 use kube::client::Body;
 use kube::core::{Request, request};
 use serde_json::{Value, json};
 
-use crate::bed::{self, Bed, Programs};
+use crate::bed::{self, Bed, Kind, Programs};
+use crate::node::Node;
 use crate::processes::Processes;
 use crate::step;
 
@@ -26,6 +27,8 @@ pub(crate) struct Cluster {
     pub(crate) kubectl: Option<PathBuf>,
     pub(crate) audit_log: Option<PathBuf>,
     pub(crate) controllers: bool,
+    /// What runs containers, in scenarios of a node.
+    pub(crate) node: Option<Node>,
     /// It was there before us, and stays.
     foreign: bool,
 }
@@ -75,27 +78,47 @@ impl Cluster {
                 kubectl: Some("kubectl".into()),
                 audit_log: None,
                 controllers: true,
+                node: None,
                 foreign: true,
             },
-            None => {
-                let programs = Programs::find()?;
-                let bed = Bed::start(&programs, folder).await?;
-                Self {
-                    client: bed.client,
-                    processes: Mutex::new(bed.processes),
-                    folder: folder.to_owned(),
-                    kubeconfig: bed.kubeconfig,
-                    kubectl: programs.own("kubectl"),
-                    audit_log: Some(bed.audit_log),
-                    controllers: bed.controllers,
-                    foreign: false,
-                }
-            }
+            None => Self::bed(folder, Kind::ControlPlane).await?,
         };
+        cluster.versioned(since).await
+    }
+
+    /// A whole node of our own; only in a [`crate::capsule`].
+    pub(crate) async fn open_node(folder: &Path) -> Result<Self, String> {
+        let since = Instant::now();
+        Self::bed(folder, Kind::Node).await?.versioned(since).await
+    }
+
+    async fn bed(folder: &Path, kind: Kind) -> Result<Self, String> {
+        let programs = Programs::find()?;
+        let bed = Bed::start(&programs, folder, kind).await?;
+        Ok(Self {
+            client: bed.client,
+            processes: Mutex::new(bed.processes),
+            folder: folder.to_owned(),
+            kubeconfig: bed.kubeconfig,
+            kubectl: programs.own("kubectl"),
+            audit_log: Some(bed.audit_log),
+            controllers: bed.controllers,
+            node: bed.node,
+            foreign: false,
+        })
+    }
+
+    async fn versioned(self, since: Instant) -> Result<Self, String> {
+        let cluster = self;
         let version = cluster.client.apiserver_version().await;
         let version = version.map_err(|why| format!("the cluster does not answer: {why}"))?;
         step(&format!("Kubernetes {}", version.git_version), since);
         Ok(cluster)
+    }
+
+    /// What runs containers; scenarios of a node have it.
+    pub(crate) fn node(&self) -> &Node {
+        self.node.as_ref().expect("a scenario of a node")
     }
 
     async fn send(&self, request: Result<hyper::Request<Vec<u8>>, request::Error>) -> Reply {
@@ -142,6 +165,13 @@ impl Cluster {
             Value::Array(items) => items,
             _ => Vec::new(),
         }
+    }
+
+    /// Lays a value over an object that is there.
+    pub(crate) async fn merge(&self, path: &str, name: &str, change: &Value) -> Reply {
+        let params = PatchParams::default();
+        self.send(Request::new(path).patch(name, &params, &Patch::Merge(change)))
+            .await
     }
 
     pub(crate) async fn delete(&self, path: &str, name: &str) -> Reply {

@@ -1,7 +1,7 @@
 //! Scenarios on a real API server.
 //!
-//! `e2e run [PART OF A NAME…]` runs them, `e2e up` and `e2e down` start and end a control plane for people;
-//! `tests/cluster/cluster.mk` calls all three. Without such a word, as in `cargo test`, nothing is run.
+//! `e2e run [PART OF A NAME…]` runs them, `e2e up`, `e2e node-up` and `e2e down` start and end a control plane or
+//! a whole node for people; `tests/cluster/cluster.mk` calls them. Without such a word, as in `cargo test`, nothing is run.
 
 #![allow(
     clippy::print_stdout,
@@ -11,30 +11,41 @@
 
 mod another;
 mod bed;
+mod capsule;
 mod cluster;
+mod deployed;
+mod dockerfile;
 mod generated;
+mod image;
+mod node;
+mod people;
 mod pki;
 mod processes;
 mod scenarios;
 mod webhook;
 
+use std::ffi::OsStr;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use bed::{Bed, Programs};
 use cluster::Cluster;
-use scenarios::Outcome;
+use processes::Processes;
+use scenarios::{Outcome, Scenario};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["run", names @ ..] => on_runtime(run(names)),
-        ["up"] => on_runtime(up()),
-        ["down"] => down(),
+        // What these two do is done in a capsule, which others make for them.
+        ["node-run", folder, names @ ..] => on_runtime(run_node(Path::new(folder), names)),
+        ["node-stay", folder] => on_runtime(people::stay(Path::new(folder))),
+        ["up"] => on_runtime(people::up()),
+        ["node-up"] => on_runtime(people::node_up()),
+        ["down"] => people::down(),
         // Test runners ask for a list of tests: there is none that they could run.
         words => {
             if !words.contains(&"--list") {
@@ -67,24 +78,64 @@ fn on_runtime(work: impl Future<Output = Result<(), String>>) -> Result<(), Stri
     })
 }
 
-/// Runs the scenarios whose names contain one of `names`, or all.
+/// Runs the scenarios whose names contain one of `names`, or all: those of a control plane, then those of a node.
 async fn run(names: &[&str]) -> Result<(), String> {
     let since = Instant::now();
-    let folder = tempfile::Builder::new()
+    let mut failed = Vec::new();
+    let chosen = chosen(scenarios::ALL, names);
+    if !chosen.is_empty() {
+        let folder = folder()?;
+        let cluster = Arc::new(Cluster::open(folder.path()).await?);
+        failed.extend(run_on(&cluster, &chosen).await.err());
+    }
+    if !self::chosen(scenarios::NODE, names).is_empty() {
+        match std::env::var("PODGRACE_E2E_NODE").as_deref() {
+            _ if std::env::var_os("KUBECONFIG").is_some() => {
+                step(
+                    "scenarios of a node: SKIPPED, on a cluster that is not ours",
+                    since,
+                );
+            }
+            Ok("skip") => step(
+                "scenarios of a node: SKIPPED, as PODGRACE_E2E_NODE says",
+                since,
+            ),
+            _ => failed.extend(in_capsule(names).await.err()),
+        }
+    }
+    if !failed.is_empty() {
+        return Err(failed.join("\n     "));
+    }
+    step("everything", since);
+    Ok(())
+}
+
+/// Those whose names contain one of `names`, or all.
+fn chosen(all: &[(&'static str, Scenario)], names: &[&str]) -> Vec<(&'static str, Scenario)> {
+    let is_meant = |name: &str| names.is_empty() || names.iter().any(|part| name.contains(part));
+    all.iter()
+        .filter(|(name, _)| is_meant(name))
+        .copied()
+        .collect()
+}
+
+/// Where programs keep their files; they are gone when the program that has it is.
+fn folder() -> Result<tempfile::TempDir, String> {
+    let mut builder = tempfile::Builder::new();
+    builder
         .prefix("podgrace-e2e-")
         .tempdir()
-        .map_err(|why| why.to_string())?;
-    let cluster = Arc::new(Cluster::open(folder.path()).await?);
+        .map_err(|why| why.to_string())
+}
+
+async fn run_on(cluster: &Arc<Cluster>, chosen: &[(&str, Scenario)]) -> Result<(), String> {
     // What a run left behind that was cut short.
     cluster.clean_up().await;
     let mut failed = Vec::new();
-    for (name, scenario) in scenarios::ALL {
-        if !names.is_empty() && !names.iter().any(|part| name.contains(part)) {
-            continue;
-        }
+    for (name, scenario) in chosen {
         let since = Instant::now();
         // A task of its own, so that a panic is that scenario's alone.
-        match tokio::spawn(scenario(Arc::clone(&cluster))).await {
+        match tokio::spawn(scenario(Arc::clone(cluster))).await {
             Ok(Outcome::Passed(note)) if note.is_empty() => step(name, since),
             Ok(Outcome::Passed(note)) => step(&format!("{name}: {note}"), since),
             Ok(Outcome::Skipped(why)) => step(&format!("{name}: SKIPPED, {why}"), since),
@@ -96,15 +147,38 @@ async fn run(names: &[&str]) -> Result<(), String> {
     }
     cluster.clean_up().await;
     if failed.is_empty() {
-        step("everything", since);
         return Ok(());
     }
-    let kept = keep_logs(folder.path());
-    Err(format!(
-        "failed: {}; logs: {}",
-        failed.join(", "),
-        kept.display()
-    ))
+    let kept = keep_logs(&cluster.folder);
+    let failed = failed.join(", ");
+    Err(format!("failed: {failed}; logs: {}", kept.display()))
+}
+
+/// Runs this program again where a node can be, for the scenarios of a node.
+async fn in_capsule(names: &[&str]) -> Result<(), String> {
+    capsule::check().map_err(|why| {
+        format!("{why}; PODGRACE_E2E_NODE=skip leaves out the scenarios that need one")
+    })?;
+    let folder = folder()?;
+    let mut processes = Processes::new(folder.path());
+    let words = [OsStr::new("node-run"), folder.path().as_os_str()];
+    let names = names.iter().map(OsStr::new);
+    let command = capsule::command(folder.path(), words.into_iter().chain(names))?;
+    processes.spawn("node", command)?;
+    loop {
+        match processes.ended("node") {
+            Some(status) if status.success() => return Ok(()),
+            // It has said why.
+            Some(_) => return Err("scenarios of a node failed".into()),
+            None => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn run_node(folder: &Path, names: &[&str]) -> Result<(), String> {
+    // Its own, so that programs can be started; the folder's end is the business of whoever is outside.
+    let cluster = Arc::new(Cluster::open_node(folder).await?);
+    run_on(&cluster, &chosen(scenarios::NODE, names)).await
 }
 
 /// Logs outlive the folder of a run that failed.
@@ -120,51 +194,6 @@ fn keep_logs(folder: &Path) -> PathBuf {
         }
     }
     kept
-}
-
-/// Where the control plane for people keeps its files.
-fn home() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/cluster/up")
-}
-
-async fn up() -> Result<(), String> {
-    let home = home();
-    if home.join("pids").exists() {
-        return Err("it is up already: make cluster-down".into());
-    }
-    std::fs::create_dir_all(&home).map_err(|why| why.to_string())?;
-    let programs = Programs::find()?;
-    let bed = Bed::start(&programs, &home).await?;
-    let ids: String = bed
-        .processes
-        .leave()
-        .iter()
-        .map(|id| format!("{id}\n"))
-        .collect();
-    std::fs::write(home.join("pids"), ids).map_err(|why| why.to_string())?;
-    println!("export KUBECONFIG={}", bed.kubeconfig.display());
-    if let Some(folder) = programs.own("kubectl").as_deref().and_then(Path::parent) {
-        println!("export PATH={}:$PATH", folder.display());
-    }
-    Ok(())
-}
-
-fn down() -> Result<(), String> {
-    let home = home();
-    let ids = std::fs::read_to_string(home.join("pids")).unwrap_or_default();
-    for id in ids.lines() {
-        // Ids are used again: only what was started with our files is ours to end.
-        let command = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-        if String::from_utf8_lossy(&command).contains(&*home.to_string_lossy()) {
-            let _ = std::process::Command::new("kill")
-                .args(["-KILL", id])
-                .status();
-        }
-    }
-    match std::fs::remove_dir_all(&home) {
-        Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(why.to_string()),
-        _ => Ok(()),
-    }
 }
 
 /// Says what was done and how long it took.

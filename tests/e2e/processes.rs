@@ -1,14 +1,17 @@
 //! Programs that end with us, however we end.
 //!
 //! A shell, the watchdog, holds the other end of a pipe. When the pipe closes, which the kernel sees to also
-//! after `kill -9`, it kills by their ids what has been started and not yet ended, and removes the folder.
+//! after `kill -9`, it kills by their ids what has been started and not yet ended, and removes the folder and the
+//! control groups of a node in it.
 //! Everything runs in a process group of its own, so that an interrupt at the terminal reaches us alone.
 
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use crate::capsule;
 
 const WATCHDOG: &str = r#"
 pids=
@@ -24,12 +27,20 @@ while read -r word pid; do
     esac
 done
 [ -z "$pids" ] || kill -KILL $pids
-# What was killed may still have written a moment ago.
-rm -rf "$1" 2>/dev/null || { sleep 1; rm -rf "$1"; }
+# What was killed may still write for a moment, and a control group is busy until its last process is gone.
+for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    left=
+    rm -rf "$1" 2>/dev/null || left=yes
+    for group in /sys/fs/cgroup/"$2" /sys/fs/cgroup/*/"$2"; do
+        [ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || left=yes
+    done
+    [ -n "$left" ] || exit 0
+    sleep 0.3
+done
 "#;
 
 pub(crate) struct Processes {
-    watchdog: Child,
+    watchdog: Option<Child>,
     running: Vec<(String, Child)>,
     folder: PathBuf,
 }
@@ -38,10 +49,20 @@ impl Processes {
     /// Nothing yet; `folder` takes the logs and is removed at the end.
     pub(crate) fn new(folder: &Path) -> Self {
         let mut shell = Command::new("sh");
-        shell.args(["-c", WATCHDOG, "watchdog"]).arg(folder);
+        shell.args(["-c", WATCHDOG, "watchdog"]);
+        shell.arg(folder).arg(capsule::control_group(folder));
         let watchdog = shell.stdin(Stdio::piped()).process_group(0).spawn();
         Self {
-            watchdog: watchdog.expect("a shell"),
+            watchdog: Some(watchdog.expect("a shell")),
+            running: Vec::new(),
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// The same in a [`capsule`], which ends with everything in it and is cleaned up after from outside.
+    pub(crate) fn in_capsule(folder: &Path) -> Self {
+        Self {
+            watchdog: None,
             running: Vec::new(),
             folder: folder.to_owned(),
         }
@@ -51,10 +72,14 @@ impl Processes {
     pub(crate) fn start(&mut self, name: &str, mut command: Command) -> Result<(), String> {
         let log = File::create(self.log(name)).and_then(|log| Ok((log.try_clone()?, log)));
         let (out, err) = log.map_err(|why| format!("{name}'s log: {why}"))?;
+        command.stdout(out).stderr(err);
+        self.spawn(name, command)
+    }
+
+    /// Starts a program that writes where we do, or where the command says.
+    pub(crate) fn spawn(&mut self, name: &str, mut command: Command) -> Result<(), String> {
         let child = command
             .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err)
             .process_group(0)
             .spawn()
             .map_err(|why| format!("{name} does not start: {why}"))?;
@@ -79,6 +104,20 @@ impl Processes {
         Some(format!("{name} ended by itself: {tail}"))
     }
 
+    /// The id of a running program.
+    pub(crate) fn id(&self, name: &str) -> Option<u32> {
+        let mut all = self.running.iter();
+        let (_, child) = all.find(|(running, _)| running == name)?;
+        Some(child.id())
+    }
+
+    /// How a program ended, if it did.
+    pub(crate) fn ended(&mut self, name: &str) -> Option<ExitStatus> {
+        let mut all = self.running.iter_mut();
+        let (_, child) = all.find(|(running, _)| running == name)?;
+        child.try_wait().ok().flatten()
+    }
+
     /// Ends one program as `kill -9` does.
     pub(crate) fn kill(&mut self, name: &str) {
         let at = self.running.iter().position(|(running, _)| running == name);
@@ -97,7 +136,8 @@ impl Processes {
     }
 
     fn tell(&mut self, word: &str, id: u32) {
-        if let Some(pipe) = &mut self.watchdog.stdin {
+        let watchdog = self.watchdog.as_mut();
+        if let Some(pipe) = watchdog.and_then(|watchdog| watchdog.stdin.as_mut()) {
             writeln!(pipe, "{word} {id}").expect("the watchdog listens");
         }
     }
@@ -110,7 +150,9 @@ impl Drop for Processes {
             let name = name.clone();
             self.kill(&name);
         }
-        drop(self.watchdog.stdin.take());
-        let _ = self.watchdog.wait();
+        if let Some(mut watchdog) = self.watchdog.take() {
+            drop(watchdog.stdin.take());
+            let _ = watchdog.wait();
+        }
     }
 }

@@ -3,8 +3,12 @@
 mod audit_log;
 mod bare;
 mod corners;
+mod deployed;
 mod invariants;
 mod killed;
+mod makers;
+mod node;
+mod plugin;
 mod reinvocation;
 mod workloads;
 
@@ -24,11 +28,13 @@ pub(crate) enum Outcome {
     Skipped(String),
 }
 
-type Scenario = fn(Arc<Cluster>) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
+pub(crate) type Scenario = fn(Arc<Cluster>) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
+/// What a control plane is enough for.
 pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("a bare pod", |c| Box::pin(bare::run(c))),
     ("kubectl sees warnings", |c| Box::pin(bare::warnings(c))),
+    ("a plugin of kubectl", |c| Box::pin(plugin::run(c))),
     ("pods of workloads", |c| Box::pin(workloads::run(c))),
     ("the audit log", |c| Box::pin(audit_log::run(c))),
     ("another webhook's sidecar", |c| {
@@ -40,6 +46,22 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("the webhook is killed", |c| Box::pin(killed::run(c))),
     ("corners", |c| Box::pin(corners::run(c))),
     ("generated pods", |c| Box::pin(invariants::run(c))),
+];
+
+/// What needs real containers. They share one node, and run where it runs: its addresses are theirs.
+pub(crate) const NODE: &[(&str, Scenario)] = &[
+    ("a node runs pods", |c| Box::pin(node::runs_pods(c))),
+    ("podgrace in a pod", |c| Box::pin(deployed::confined(c))),
+    ("containers of a Deployment", |c| {
+        Box::pin(deployed::injected(c))
+    }),
+    ("podgrace's pods are killed", |c| {
+        Box::pin(deployed::killed(c))
+    }),
+    ("no replica is left", |c| Box::pin(deployed::cold_start(c))),
+    ("podgrace is restarted", |c| {
+        Box::pin(deployed::restarted(c))
+    }),
 ];
 
 fn passed() -> Outcome {
@@ -57,7 +79,7 @@ fn web() -> Value {
 }
 
 /// A pod of that one container.
-fn pod(name: &str) -> Value {
+pub(crate) fn pod(name: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
