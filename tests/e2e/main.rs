@@ -15,6 +15,8 @@ mod capsule;
 mod cluster;
 mod deployed;
 mod generated;
+#[path = "../chart/helm.rs"]
+mod helm;
 mod image;
 mod node;
 mod people;
