@@ -58,3 +58,4 @@ ci: ## Run everything that a change must pass
 	.ci/run
 
 include tests/cluster/cluster.mk
+include tests/tools/tools.mk

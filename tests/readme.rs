@@ -6,6 +6,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "readme/values.rs"]
+mod values;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,13 +28,16 @@ const END: &str = "<!-- end -->";
 type Table = (&'static str, fn() -> String);
 
 /// Every table by the name that pages use for it.
-const TABLES: [Table; 6] = [
+const TABLES: [Table; 7] = [
     ("settings", settings),
     ("profiles", profiles),
     ("commands", commands),
     ("flags", flags),
     ("skips", skips),
     ("configuration", configuration),
+    ("values", || {
+        table(["Value", "Default", "What it is"], values::rows())
+    }),
 ];
 
 #[test]
@@ -57,13 +63,13 @@ fn pages_say_what_the_code_says() {
     );
 }
 
-/// The README and everything in `docs/`.
+/// The READMEs and everything in `docs/`.
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let docs = walkdir::WalkDir::new(root.join("docs")).sort_by_file_name();
     docs.into_iter()
         .map(|entry| entry.unwrap().into_path())
-        .chain([root.join("README.md")])
+        .chain(["README.md", "charts/podgrace/README.md"].map(|page| root.join(page)))
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
         .collect()
 }

@@ -30,7 +30,7 @@ pub(crate) struct Cluster {
     /// What runs containers, in scenarios of a node.
     pub(crate) node: Option<Node>,
     /// It was there before us, and stays.
-    foreign: bool,
+    pub(crate) foreign: bool,
 }
 
 /// What the API server answered.
@@ -174,6 +174,33 @@ impl Cluster {
             .await
     }
 
+    /// The same as somebody else, as far as a field selector reaches.
+    pub(crate) async fn list_as(&self, user: &str, path: &str, fields: &str) -> Reply {
+        let params = ListParams::default().fields(fields);
+        let mut request = Request::new(path).list(&params);
+        if let Ok(request) = &mut request {
+            let user = user.parse().expect("a header");
+            request.headers_mut().insert("impersonate-user", user);
+        }
+        self.send(request).await
+    }
+
+    pub(crate) async fn patch(
+        &self,
+        path: &str,
+        name: &str,
+        patch: &Patch<Value>,
+        params: &PatchParams,
+    ) -> Reply {
+        self.send(Request::new(path).patch(name, params, patch))
+            .await
+    }
+
+    /// For what these functions do not do.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     pub(crate) async fn delete(&self, path: &str, name: &str) -> Reply {
         self.send(Request::new(path).delete(name, &DeleteParams::default()))
             .await
@@ -236,6 +263,8 @@ impl Cluster {
 
 pub(crate) const WEBHOOKS: &str =
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+pub(crate) const VALIDATING_WEBHOOKS: &str =
+    "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 pub(crate) const PRIORITY_CLASSES: &str = "/apis/scheduling.k8s.io/v1/priorityclasses";
 
 pub(crate) fn pods(namespace: &str) -> String {

@@ -16,6 +16,8 @@ mod cluster;
 mod deployed;
 mod dockerfile;
 mod generated;
+#[path = "../chart/helm.rs"]
+mod helm;
 mod image;
 mod node;
 mod people;

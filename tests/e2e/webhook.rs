@@ -114,6 +114,23 @@ impl Webhook {
     }
 }
 
+impl Webhook {
+    /// How an API server reaches it, where no Service leads to it.
+    pub(crate) fn client_config(&self) -> Value {
+        json!({"url": format!("https://{}/mutate", self.address), "caBundle": pki::base64(&self.ca)})
+    }
+
+    /// How often it was asked about a pod.
+    pub(crate) fn calls(&self, namespace: &str, name: &str) -> usize {
+        let log = {
+            let processes = self.cluster.processes.lock().expect("no panic");
+            processes.log(&self.name)
+        };
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        text.matches(&format!(" {namespace}/{name}: ")).count()
+    }
+}
+
 /// A configuration of one webhook on the creation of a namespace's pods.
 pub(crate) fn registration(name: &str, namespace: &str, address: &str, ca: &str) -> Value {
     json!({

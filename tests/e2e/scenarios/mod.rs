@@ -2,6 +2,7 @@
 
 mod audit_log;
 mod bare;
+mod chart;
 mod corners;
 mod deployed;
 mod invariants;
@@ -44,6 +45,21 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
         Box::pin(reinvocation::not_ignored(c))
     }),
     ("the webhook is killed", |c| Box::pin(killed::run(c))),
+    ("the chart's manifests", |c| {
+        Box::pin(chart::manifests::run(c))
+    }),
+    ("the chart's selectors", |c| {
+        Box::pin(chart::selectors::run(c))
+    }),
+    ("the chart by Helm 4", |c| {
+        Box::pin(chart::releases::run(c, 4, 4))
+    }),
+    ("the chart by Helm 3", |c| {
+        Box::pin(chart::releases::run(c, 3, 3))
+    }),
+    ("the chart from Helm 3 to Helm 4", |c| {
+        Box::pin(chart::releases::run(c, 3, 4))
+    }),
     ("corners", |c| Box::pin(corners::run(c))),
     ("generated pods", |c| Box::pin(invariants::run(c))),
 ];

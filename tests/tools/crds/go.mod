@@ -1,0 +1,9 @@
+// Not built: the modules carry the CustomResourceDefinitions with which manifests are checked.
+module podgrace.io/tests/tools/crds
+
+go 1.26.0
+
+require (
+	github.com/cert-manager/cert-manager v1.21.2
+	github.com/prometheus-operator/prometheus-operator v0.85.0
+)
