@@ -45,8 +45,8 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::new(NAME).unwrap();
         let (certificate, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
-        std::fs::write(&certificate, &authority.certificate).unwrap();
-        std::fs::write(&key, &authority.key).unwrap();
+        std::fs::write(&certificate, &authority.leaf.certificate).unwrap();
+        std::fs::write(&key, &authority.leaf.key).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_podgrace"))
             .args(["serve", "--offline", "--listen", "127.0.0.1:0"])
             .args(["--ops-listen", "127.0.0.1:0", "--drain-time", "0s"])

@@ -101,7 +101,10 @@ pub(super) fn run(_: &Arguments) -> anyhow::Result<Status> {
 
 async fn show() -> anyhow::Result<()> {
     let authority = Authority::new(NAME)?;
-    let identity = Identity::from_pem(authority.certificate.as_bytes(), authority.key.as_bytes())?;
+    let identity = Identity::from_pem(
+        authority.leaf.certificate.as_bytes(),
+        authority.leaf.key.as_bytes(),
+    )?;
     let mut options = Options::new(
         ([127, 0, 0, 1], 0).into(),
         CertificateSource::Held(Arc::new(identity)),

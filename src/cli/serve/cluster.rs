@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::in_force::InForce;
-use crate::cluster::{Access, Contact, Kubelets, Namespaces, Negotiated};
+use crate::cluster::{Contact, Kubelets, Namespaces, Negotiated, Seen};
 use crate::lifecycle::policy::SleepAction;
 use crate::server::{Check, Engine, Health, Unavailable};
 
@@ -15,15 +15,14 @@ pub(super) const UNTIL_KNOWN: SleepAction = SleepAction::Exec;
 
 /// Plugs the cluster into the engine; the tasks follow it from then on. Nothing waits for it: an API server
 /// that is away must not keep the webhook from answering.
-pub(super) async fn follow(
-    access: &Access,
+pub(super) fn follow(
+    client: kube::Client,
+    contact: Arc<Contact>,
     engine: &mut Engine,
     in_force: Arc<InForce>,
     is_negotiated: bool,
     tasks: &mut JoinSet<()>,
-) -> anyhow::Result<kube::Client> {
-    let client = access.client().await?;
-    let contact = Arc::new(Contact::default());
+) {
     let namespaces = Arc::new(Namespaces::new(client.clone(), Arc::clone(&contact)));
     let negotiated = Arc::new(Negotiated::default());
 
@@ -51,18 +50,16 @@ pub(super) async fn follow(
     }));
 
     tasks.spawn(namespaces.watch());
-    let asking = client.clone();
     tasks.spawn(async move {
-        let changed = |seen: &crate::cluster::Seen| {
+        let changed = |seen: &Seen| {
             let action = seen.sleep_action();
             if is_negotiated {
                 tracing::info!(action = action.word(), because = seen.sentence(), "sleeps");
                 in_force.write_sleeps(action);
             }
         };
-        negotiated.follow(asking, &contact, changed).await;
+        negotiated.follow(client, &contact, changed).await;
     });
-    Ok(client)
 }
 
 /// An API server that is away fails nothing: without us, pods would go without.

@@ -1,5 +1,6 @@
 //! `podgrace serve`: the webhook.
 
+mod certificates;
 mod cluster;
 mod in_force;
 mod log;
@@ -9,14 +10,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tokio::task::JoinSet;
 
+use self::certificates::CertificateArguments;
 use self::in_force::InForce;
 use self::log::LogArguments;
 use super::Status;
 use super::access::ClusterArguments;
 use super::input::SleepActionArgument;
+use crate::cluster::Contact;
 use crate::config::Configuration;
 use crate::lifecycle::policy::SleepAction;
 use crate::server::{CertificateSource, ClientAuth, Engine, Options, Stopped, signals};
@@ -46,22 +49,8 @@ pub(super) struct Arguments {
         default_value = "[::]:8080"
     )]
     ops_listen: SocketAddr,
-    /// The serving certificate, in PEM: the leaf, then its intermediates.
-    #[arg(
-        long,
-        env = "PODGRACE_TLS_CERT_FILE",
-        value_name = "FILE",
-        requires = "tls_key_file"
-    )]
-    tls_cert_file: Option<PathBuf>,
-    /// The leaf's private key, in PEM.
-    #[arg(
-        long,
-        env = "PODGRACE_TLS_KEY_FILE",
-        value_name = "FILE",
-        requires = "tls_cert_file"
-    )]
-    tls_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    certificates: CertificateArguments,
     /// Answer only clients with a certificate of this CA.
     #[arg(long, env = "PODGRACE_CLIENT_CA_FILE", value_name = "FILE")]
     client_ca_file: Option<PathBuf>,
@@ -153,12 +142,30 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<Status> {
         let status = Arc::clone(&engine.configuration);
         tasks.spawn(Arc::clone(&in_force).follow(watch, file, status));
     }
+    let mut certificate = arguments.certificates.files();
     if !arguments.offline {
-        let access = arguments.cluster.access();
+        let client = arguments.cluster.access().client().await?;
+        let contact = Arc::new(Contact::default());
+        if certificate.is_none() {
+            let (client, contact) = (client.clone(), Arc::clone(&contact));
+            let kept = arguments
+                .certificates
+                .kept(client, contact, &mut engine, &mut tasks)?;
+            certificate = Some(kept);
+        }
         let negotiate = stated.is_none();
-        cluster::follow(&access, &mut engine, in_force, negotiate, &mut tasks).await?;
+        cluster::follow(
+            client,
+            contact,
+            &mut engine,
+            in_force,
+            negotiate,
+            &mut tasks,
+        );
     }
-    let bound = options(arguments)?.bind(engine).await?;
+    let certificate =
+        certificate.context("without a cluster there must be a certificate: --tls-cert-file")?;
+    let bound = options(arguments, certificate).bind(engine).await?;
     tracing::info!(
         webhook = %bound.webhook_address(),
         ops = %bound.ops_address().unwrap_or(arguments.ops_listen),
@@ -171,14 +178,7 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<Status> {
     })
 }
 
-fn options(arguments: &Arguments) -> anyhow::Result<Options> {
-    let (Some(certificate), Some(key)) = (&arguments.tls_cert_file, &arguments.tls_key_file) else {
-        bail!("this release makes no certificates yet: add --tls-cert-file and --tls-key-file");
-    };
-    let certificate = CertificateSource::Files {
-        certificate: certificate.clone(),
-        key: key.clone(),
-    };
+fn options(arguments: &Arguments, certificate: CertificateSource) -> Options {
     let mut options = Options::new(arguments.listen, certificate);
     options.ops_listen = Some(arguments.ops_listen);
     options.client_auth = arguments.client_ca_file.clone().map(|ca| ClientAuth {
@@ -188,5 +188,5 @@ fn options(arguments: &Arguments) -> anyhow::Result<Options> {
     options.connections.connections = arguments.max_connections;
     options.requests.in_flight = arguments.max_in_flight;
     options.drain = arguments.drain_time;
-    Ok(options)
+    options
 }
