@@ -9,7 +9,8 @@ use rcgen::{
 };
 use rustls::pki_types::CertificateDer;
 
-/// How long before its making a certificate begins to be valid: clocks of the cluster may be behind ours.
+/// How long before its making a certificate begins to be valid, at most: clocks of the cluster may be behind
+/// ours.
 const BACKDATED: Duration = Duration::from_secs(3600);
 
 /// How long a leaf is valid where nobody says otherwise.
@@ -86,19 +87,20 @@ impl Authority {
         Self::make(&Names::one(name), SystemTime::now(), LIFETIME)
     }
 
-    /// Makes both; the leaf is valid from an hour before `now` until `lifetime` after it, the CA for as long
-    /// again.
+    /// Makes both; the leaf is valid from an hour before `now`, less where the lifetime is short, until
+    /// `lifetime` after it, the CA for as long again.
     ///
     /// # Errors
     /// When a name is none, or the system has no randomness.
     pub fn make(names: &Names, now: SystemTime, lifetime: Duration) -> Result<Self, rcgen::Error> {
+        let not_before = now - BACKDATED.min(lifetime / 10);
         let ca_key = KeyPair::generate()?;
         let mut ca = CertificateParams::new(Vec::new())?;
         // Clients find the CA of a leaf by its name: two in one bundle need two names.
         ca.distinguished_name = common_name(&format!("Podgrace CA {}", short_id(&ca_key)));
         ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        ca.not_before = (now - BACKDATED).into();
+        ca.not_before = not_before.into();
         ca.not_after = (now + lifetime * 2).into();
         let ca_certificate = ca.self_signed(&ca_key)?;
         let issuer = Issuer::new(ca, ca_key);
@@ -110,7 +112,7 @@ impl Authority {
         leaf.use_authority_key_identifier_extension = true;
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        leaf.not_before = (now - BACKDATED).into();
+        leaf.not_before = not_before.into();
         leaf.not_after = (now + lifetime).into();
         let certificate = leaf.signed_by(&key, &issuer)?;
         Ok(Self {

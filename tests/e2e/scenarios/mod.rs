@@ -2,6 +2,7 @@
 
 mod audit_log;
 mod bare;
+mod certificates;
 mod chart;
 mod corners;
 mod deployed;
@@ -59,6 +60,16 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     }),
     ("the chart from Helm 3 to Helm 4", |c| {
         Box::pin(chart::releases::run(c, 3, 4))
+    }),
+    ("certificates are made", |c| Box::pin(certificates::made(c))),
+    ("certificates are renewed", |c| {
+        Box::pin(certificates::renewed(c))
+    }),
+    ("certificates are healed", |c| {
+        Box::pin(certificates::healed(c))
+    }),
+    ("no API server at the start", |c| {
+        Box::pin(certificates::unreachable(c))
     }),
     ("corners", |c| Box::pin(corners::run(c))),
     ("generated pods", |c| Box::pin(invariants::run(c))),
