@@ -10,7 +10,7 @@ use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
-use super::authority::{Authority, Names, Pair};
+use super::authority::{Names, Pair};
 
 /// The serving certificate and its key, as in a Secret of type `kubernetes.io/tls`.
 const CERTIFICATE: &str = "tls.crt";
@@ -48,18 +48,6 @@ pub enum Unusable {
 }
 
 impl Contents {
-    /// What a new CA and leaf make of an empty Secret. CAs that were trusted before stay so for a while.
-    pub fn new(made: Authority, trusted: &[String], now: SystemTime) -> Self {
-        let mut bundle = vec![made.ca_pem];
-        bundle.extend(trusted.iter().take(1).cloned());
-        Self {
-            leaf: made.leaf,
-            next: None,
-            bundle,
-            changed: now,
-        }
-    }
-
     /// Reads a Secret's data.
     ///
     /// # Errors

@@ -8,8 +8,9 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::DynamicObject;
 use kube::runtime::{WatchStreamExt as _, watcher};
 
-use super::authority::{Authority, Names};
+use super::authority::Names;
 use super::bundle::Configuration;
+use super::change::after;
 use super::contents::{Contents, Leaf, Unusable};
 use super::state::{Schedule, Situation, Step, step};
 use super::status::Status;
@@ -258,9 +259,11 @@ impl<F: FnMut(&super::Pair) -> Result<(), String>> Keeper<F> {
         step: Step,
         now: SystemTime,
     ) -> Result<(), String> {
-        let (word, contents) = self
-            .settings
-            .after(step, stored, self.served.as_ref(), now)?;
+        let Settings {
+            names, schedule, ..
+        } = &self.settings;
+        let lifetime = schedule.lifetime;
+        let (word, contents) = after(step, names, lifetime, stored, self.served.as_ref(), now)?;
         let written = self.settings.store.write(secret, &contents).await;
         let written = written
             .map_err(|error| format!("Secret {}: {}", self.settings.store.name(), chain(&error)))?;
@@ -276,90 +279,5 @@ impl<F: FnMut(&super::Pair) -> Result<(), String>> Keeper<F> {
         let error = |error: kube::Error| chain(&error);
         self.secret = Some(self.settings.store.get().await.map_err(error)?);
         Ok(())
-    }
-}
-
-impl Settings {
-    /// What the Secret holds after a step, and what the step is called.
-    ///
-    /// # Errors
-    /// When no certificate can be made.
-    pub fn after(
-        &self,
-        step: Step,
-        stored: &Result<Contents, Unusable>,
-        served: Option<&Contents>,
-        now: SystemTime,
-    ) -> Result<(&'static str, Contents), String> {
-        let make = || {
-            Authority::make(&self.names, now, self.schedule.lifetime)
-                .map_err(|error| format!("no certificate can be made: {error}"))
-        };
-        let contents = || match (stored, served) {
-            (Ok(contents), _) => Ok(contents.clone()),
-            (Err(_), Some(served)) => Ok(served.clone()),
-            (Err(why), None) => Err(why.to_string()),
-        };
-        // The CAs that the leaf in use needs.
-        let needed = |contents: &Contents| -> Vec<String> {
-            let signs = |ca: &&String| {
-                let alone = std::slice::from_ref(*ca);
-                Leaf::check(&contents.leaf, alone, &self.names, now).is_ok()
-            };
-            contents.bundle.iter().filter(signs).cloned().collect()
-        };
-        Ok(match step {
-            Step::Wait(_) | Step::Restore => {
-                let kept = served.cloned().ok_or("nothing is served yet")?;
-                (
-                    "restore",
-                    Contents {
-                        changed: now,
-                        ..kept
-                    },
-                )
-            }
-            Step::Make(why) => {
-                tracing::info!(why, "a CA and a certificate are made");
-                let trusted = served.map(needed).unwrap_or_default();
-                ("make", Contents::new(make()?, &trusted, now))
-            }
-            Step::Stage => {
-                let contents = contents()?;
-                let made = make()?;
-                let mut bundle = vec![made.ca_pem];
-                bundle.extend(needed(&contents));
-                let next = Some(made.leaf);
-                (
-                    "stage",
-                    Contents {
-                        next,
-                        bundle,
-                        changed: now,
-                        ..contents
-                    },
-                )
-            }
-            Step::Promote => {
-                let mut contents = contents()?;
-                if let Some(next) = contents.next.take() {
-                    contents.leaf = next;
-                }
-                contents.changed = now;
-                ("promote", contents)
-            }
-            Step::Retire => {
-                let contents = contents()?;
-                let bundle = needed(&contents);
-                (
-                    "retire",
-                    Contents {
-                        bundle,
-                        changed: now,
-                        ..contents
-                    },
-                )
-            }
-        })
     }
 }

@@ -9,7 +9,9 @@
 
 mod authority;
 mod bundle;
+mod change;
 mod contents;
+mod inspect;
 mod keeper;
 mod state;
 mod status;
@@ -17,7 +19,9 @@ mod store;
 
 pub use authority::{Authority, Names, Pair};
 pub use bundle::{Configuration, Kind};
+pub use change::after;
 pub use contents::{Contents, Leaf, Unusable};
+pub use inspect::{Certificate, Inspection, Webhook};
 pub use keeper::{Keeper, Settings};
 pub use state::{Schedule, Situation, Step, step};
 pub use status::Status;

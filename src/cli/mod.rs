@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod certs;
 mod completions;
 mod config;
 mod demo;
@@ -54,6 +55,7 @@ enum Command {
     Audit(audit::Arguments),
     Inject(inject::Arguments),
     Explain(explain::Arguments),
+    Certs(certs::Arguments),
     Config(config::Arguments),
     Completions(completions::Arguments),
     #[command(hide = true)]
@@ -69,6 +71,7 @@ pub fn run() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Inject(arguments) => inject::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Certs(arguments) => certs::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => completions::man(&arguments),

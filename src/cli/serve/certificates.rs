@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::certs::{
-    Authority, Configuration, Keeper, Kind, Names, Pair, Schedule, Settings, Store,
-};
+use crate::certs::{Authority, Keeper, Pair, Schedule, Settings};
+use crate::cli::certs::CertificateObjects;
 use crate::cluster::Contact;
 use crate::server::{CertificateSource, Check, Engine, Health, Identity};
 
@@ -32,44 +31,8 @@ pub(super) struct CertificateArguments {
         requires = "tls_cert_file"
     )]
     tls_key_file: Option<PathBuf>,
-    /// The Secret that keeps the certificate.
-    #[arg(
-        long,
-        env = "PODGRACE_TLS_SECRET",
-        value_name = "NAME",
-        default_value = "podgrace-tls"
-    )]
-    tls_secret: String,
-    /// The Namespace of the Secret and the Service, instead of the pod's own or the context's.
-    #[arg(short, long, env = "PODGRACE_NAMESPACE", value_name = "NAME")]
-    namespace: Option<String>,
-    /// The Service by which API servers call: the certificate is for its name.
-    #[arg(
-        long,
-        env = "PODGRACE_SERVICE_NAME",
-        value_name = "NAME",
-        default_value = "podgrace"
-    )]
-    service_name: String,
-    /// More names and IP addresses that the certificate is for; can be given several times.
-    #[arg(
-        long,
-        env = "PODGRACE_TLS_NAME",
-        value_name = "NAME",
-        value_delimiter = ','
-    )]
-    tls_name: Vec<String>,
-    /// The MutatingWebhookConfiguration whose caBundle is kept.
-    #[arg(
-        long,
-        env = "PODGRACE_WEBHOOK_CONFIGURATION",
-        value_name = "NAME",
-        default_value = "podgrace"
-    )]
-    webhook_configuration: String,
-    /// The ValidatingWebhookConfiguration whose caBundle is kept, where there is one.
-    #[arg(long, env = "PODGRACE_WARNING_CONFIGURATION", value_name = "NAME")]
-    warning_configuration: Option<String>,
+    #[command(flatten)]
+    objects: CertificateObjects,
     /// How long a certificate that is made is valid. It is renewed after two thirds of it.
     #[arg(long, env = "PODGRACE_CERTIFICATE_LIFETIME", value_name = "DURATION", default_value = "2160h", value_parser = super::duration)]
     certificate_lifetime: Duration,
@@ -119,21 +82,12 @@ impl CertificateArguments {
     }
 
     fn settings(&self, client: kube::Client) -> Settings {
-        let namespace = self.namespace.as_deref();
-        let namespace = namespace.unwrap_or(client.default_namespace()).to_owned();
-        let configuration = |kind, name: &str| {
-            Configuration::new(client.clone(), kind, name, &self.service_name, &namespace)
-        };
-        let mut configurations = vec![configuration(Kind::Mutating, &self.webhook_configuration)];
-        let warnings = self.warning_configuration.as_deref();
-        configurations.extend(warnings.map(|name| configuration(Kind::Validating, name)));
-        let service = Names::service(&self.service_name, &namespace);
-        let names = service.iter().map(str::to_owned);
+        let objects = &self.objects;
         Settings {
-            names: Names::all(names.chain(self.tls_name.iter().cloned())),
-            store: Store::new(client.clone(), &namespace, &self.tls_secret),
+            names: objects.names(&client),
+            store: objects.store(&client),
+            configurations: objects.configurations(&client),
             schedule: Schedule::of(self.certificate_lifetime, chance()),
-            configurations,
         }
     }
 }

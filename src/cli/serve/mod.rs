@@ -100,7 +100,7 @@ pub(super) struct Arguments {
     log: LogArguments,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration: jiff::SignedDuration = text
         .parse()
         .map_err(|_| "not a duration (write 10s)".to_owned())?;
