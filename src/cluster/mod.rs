@@ -3,10 +3,16 @@
 mod access;
 mod contact;
 mod namespaces;
+mod objects;
+mod read_error;
+mod resource;
 mod versions;
 
 pub use access::{Access, AccessError};
 pub(crate) use contact::chain;
 pub use contact::{Contact, Trouble};
 pub use namespaces::{LookupError, Namespaces};
+pub use objects::{Pages, Reader, Scope};
+pub use read_error::{Attempt, Cause, ReadError};
+pub use resource::{JOBS, NAMESPACES, PODS, REPLICA_SETS, Resource, WORKLOADS};
 pub use versions::{Kubelets, Negotiated, Seen};
