@@ -2,6 +2,7 @@
 
 mod access;
 mod contact;
+mod installed;
 mod namespaces;
 mod objects;
 mod read_error;
@@ -11,6 +12,7 @@ mod versions;
 pub use access::{Access, AccessError};
 pub(crate) use contact::chain;
 pub use contact::{Contact, Trouble};
+pub use installed::Installed;
 pub use namespaces::{LookupError, Namespaces};
 pub use objects::{Pages, Reader, Scope};
 pub use read_error::{Attempt, Cause, ReadError};
