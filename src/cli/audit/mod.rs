@@ -176,7 +176,7 @@ fn tell_unreadable(report: &Report) {
             "{} documents are templates, the first in {}; render them first: helm template CHART | podgrace \
              audit -f -",
             templates.len(),
-            first.file
+            first.file.as_deref().unwrap_or("-")
         ));
     }
 }

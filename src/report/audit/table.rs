@@ -36,7 +36,7 @@ pub fn table(report: &Report, next: &Next) -> String {
     if !report.accepted.is_empty() {
         out.push('\n');
     }
-    out.push_str(&summary(&report.counts()));
+    out.push_str(&summary(report, &report.counts()));
     out.push('\n');
     if let Some(line) = command(report, next) {
         let _ = writeln!(out, "{line}");
@@ -50,11 +50,14 @@ fn workload(out: &mut String, looked: &Looked, findings: &[&Found]) {
         .namespace
         .as_ref()
         .map_or(String::new(), |n| format!(" in {n}"));
+    let whole = looked.place.as_ref();
+    let whole = whole.map_or(String::new(), |place| {
+        format!("  {}", clean(&place.to_string()))
+    });
     let _ = writeln!(
         out,
-        "{bold}{}{bold:#}{namespace}  {}",
-        clean(&looked.title()),
-        clean(&looked.place.to_string())
+        "{bold}{}{bold:#}{namespace}{whole}",
+        clean(&looked.title())
     );
     let mut told: Option<&Found> = None;
     let mut last_fix = None;
@@ -91,10 +94,9 @@ fn workload(out: &mut String, looked: &Looked, findings: &[&Found]) {
 
 /// Where a finding is, below the line of its workload.
 fn place(looked: &Looked, found: &Found) -> String {
-    match (found.place.line, found.place.file == looked.place.file) {
-        (0, _) => String::new(),
-        (line, true) => format!("  line {line}"),
-        (_, false) => format!("  {}", found.place),
+    match (&found.place, &looked.place) {
+        (Some(place), Some(whole)) if place.file == whole.file => format!("  line {}", place.line),
+        _ => format!("  {}", clean(&found.place())),
     }
 }
 
