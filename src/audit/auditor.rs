@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::around::{Around, said};
-use super::report::{Accepted, Found, Lives, Looked, Place, Report, Unreadable};
+use super::report::{Accepted, Cluster, Found, Lives, Looked, Place, Report, Unreadable};
 use crate::lifecycle::audit::{self, Controller, Finding, Judgement, Rule, Subject};
 use crate::lifecycle::json::Object;
 use crate::lifecycle::patch;
@@ -176,6 +176,20 @@ impl Auditor {
             at: None,
             message: error.message,
         });
+    }
+
+    /// Remembers that a part of a cluster could not be read.
+    pub fn missing(&mut self, message: String) {
+        self.report.unreadable.push(Unreadable {
+            file: None,
+            at: None,
+            message,
+        });
+    }
+
+    /// Remembers that it is a cluster that is looked at.
+    pub fn of_cluster(&mut self, cluster: Cluster) {
+        self.report.cluster = Some(cluster);
     }
 
     /// The report.

@@ -3,6 +3,7 @@
 mod access;
 mod contact;
 mod installed;
+mod makers;
 mod namespaces;
 mod objects;
 mod read_error;
@@ -13,8 +14,12 @@ pub use access::{Access, AccessError};
 pub(crate) use contact::chain;
 pub use contact::{Contact, Trouble};
 pub use installed::Installed;
+pub use makers::{Makers, maker};
 pub use namespaces::{LookupError, Namespaces};
 pub use objects::{Pages, Reader, Scope};
 pub use read_error::{Attempt, Cause, ReadError};
-pub use resource::{JOBS, NAMESPACES, PODS, REPLICA_SETS, Resource, WORKLOADS};
+pub use resource::{
+    AUTOSCALERS, DISRUPTION_BUDGETS, JOBS, NAMESPACES, PODS, REPLICA_SETS, Resource, SERVICES,
+    WORKLOADS,
+};
 pub use versions::{Kubelets, Negotiated, Seen};

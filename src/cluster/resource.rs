@@ -26,6 +26,23 @@ pub const REPLICA_SETS: Resource = Resource::namespaced("apps", "v1", "ReplicaSe
 /// Jobs.
 pub const JOBS: Resource = Resource::namespaced("batch", "v1", "Job", "jobs");
 
+/// Services.
+pub const SERVICES: Resource = Resource::namespaced("", "v1", "Service", "services");
+/// HorizontalPodAutoscalers.
+pub const AUTOSCALERS: Resource = Resource::namespaced(
+    "autoscaling",
+    "v2",
+    "HorizontalPodAutoscaler",
+    "horizontalpodautoscalers",
+);
+/// PodDisruptionBudgets.
+pub const DISRUPTION_BUDGETS: Resource = Resource::namespaced(
+    "policy",
+    "v1",
+    "PodDisruptionBudget",
+    "poddisruptionbudgets",
+);
+
 /// Every kind that has a pod template or is a pod, those that make others before those that are made.
 pub const WORKLOADS: [Resource; 9] = [
     Resource::namespaced("apps", "v1", "Deployment", "deployments"),
