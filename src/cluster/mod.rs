@@ -19,7 +19,7 @@ pub use namespaces::{LookupError, Namespaces};
 pub use objects::{Pages, Reader, Scope};
 pub use read_error::{Attempt, Cause, ReadError};
 pub use resource::{
-    AUTOSCALERS, DISRUPTION_BUDGETS, JOBS, NAMESPACES, PODS, REPLICA_SETS, Resource, SERVICES,
-    WORKLOADS,
+    AUTOSCALERS, DISRUPTION_BUDGETS, JOBS, NAMESPACES, POD_TEMPLATES, PODS, REPLICA_SETS, Resource,
+    SERVICES, WORKLOADS,
 };
 pub use versions::{Kubelets, Negotiated, Seen};

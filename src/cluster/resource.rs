@@ -21,6 +21,8 @@ pub struct Resource {
 pub const NAMESPACES: Resource = Resource::cluster_wide("", "v1", "Namespace", "namespaces");
 /// Pods.
 pub const PODS: Resource = Resource::namespaced("", "v1", "Pod", "pods");
+/// PodTemplates.
+pub const POD_TEMPLATES: Resource = Resource::namespaced("", "v1", "PodTemplate", "podtemplates");
 /// ReplicaSets.
 pub const REPLICA_SETS: Resource = Resource::namespaced("apps", "v1", "ReplicaSet", "replicasets");
 /// Jobs.
@@ -50,7 +52,7 @@ pub const WORKLOADS: [Resource; 9] = [
     Resource::namespaced("apps", "v1", "DaemonSet", "daemonsets"),
     Resource::namespaced("batch", "v1", "CronJob", "cronjobs"),
     Resource::namespaced("", "v1", "ReplicationController", "replicationcontrollers"),
-    Resource::namespaced("", "v1", "PodTemplate", "podtemplates"),
+    POD_TEMPLATES,
     REPLICA_SETS,
     JOBS,
     PODS,
