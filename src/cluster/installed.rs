@@ -1,7 +1,10 @@
 //! The webhook as it is installed in a cluster, as far as the chart writes it.
 
+use jiff::Timestamp;
+use kube::core::{Selector, SelectorExt as _};
 use serde_json::Value;
 
+use super::labels::{labels, selector};
 use super::objects::{Reader, Scope};
 use super::read_error::ReadError;
 use super::resource::Resource;
@@ -22,14 +25,18 @@ const FILE: &str = "podgrace.yaml";
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// A MutatingWebhookConfiguration with webhooks of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Installed {
     /// Its name, which is that of everything in a release.
     pub name: String,
     /// The namespace of its Service.
     pub namespace: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
     /// Namespaces whose pods none of its webhooks ever sees.
     pub excluded_namespaces: Vec<String>,
+    /// Which namespaces and which pods each of its webhooks chooses.
+    selectors: Vec<(Selector, Selector)>,
 }
 
 impl Installed {
@@ -60,15 +67,33 @@ impl Installed {
         let first = excluded.next()?;
         let others: Vec<Vec<&str>> = excluded.collect();
         let by_all = |name: &&str| others.iter().all(|names| names.contains(name));
+        let metadata = &configuration["metadata"];
+        let created = metadata["creationTimestamp"].as_str();
+        let selectors = |webhook: &&Value| {
+            Some((
+                selector(&webhook["namespaceSelector"])?,
+                selector(&webhook["objectSelector"])?,
+            ))
+        };
         Some(Self {
-            name: configuration["metadata"]["name"].as_str()?.to_owned(),
+            name: metadata["name"].as_str()?.to_owned(),
             namespace: ours.iter().find_map(service)?,
+            created: created.and_then(|text| text.parse().ok()),
+            selectors: ours.iter().filter_map(selectors).collect(),
             excluded_namespaces: first
                 .into_iter()
                 .filter(by_all)
                 .map(str::to_owned)
                 .collect(),
         })
+    }
+
+    /// Whether one of its webhooks chooses a pod by its labels and its namespace's.
+    pub fn selects(&self, namespace: &Value, pod: &Value) -> bool {
+        let (namespace, pod) = (labels(namespace), labels(pod));
+        let mut webhooks = self.selectors.iter();
+        webhooks
+            .any(|(of_namespace, of_pod)| of_namespace.matches(&namespace) && of_pod.matches(&pod))
     }
 
     /// The text of its configuration file; none where it is not in the place where the chart puts it.
@@ -125,14 +150,19 @@ mod tests {
             webhook("namespaces.podgrace.io", &["kube-system", "a"]),
             webhook("pods.podgrace.io", &["b", "kube-system"]),
         ]});
-        let expected = Installed {
-            name: "shared".into(),
-            namespace: "podgrace".into(),
-            excluded_namespaces: vec!["kube-system".into()],
-        };
-        assert_eq!(Installed::read(&configuration), Some(expected));
+        let installed = Installed::read(&configuration).expect("ours");
+        assert_eq!(
+            (&*installed.name, &*installed.namespace),
+            ("shared", "podgrace")
+        );
+        assert_eq!(installed.excluded_namespaces, ["kube-system"]);
+        let labelled = |labels: Value| json!({"metadata": {"labels": labels}});
+        let shop = labelled(json!({NAME_LABEL: "shop"}));
+        assert!(installed.selects(&shop, &labelled(json!({}))));
+        let off = labelled(json!({NAME_LABEL: "shop", "podgrace.io/mode": "off"}));
+        assert!(!installed.selects(&off, &labelled(json!({}))));
         let foreign =
             json!({"metadata": {"name": "x"}, "webhooks": [webhook("other.example.com", &[])]});
-        assert_eq!(Installed::read(&foreign), None);
+        assert!(Installed::read(&foreign).is_none());
     }
 }

@@ -3,9 +3,11 @@
 mod access;
 mod contact;
 mod installed;
+mod labels;
 mod makers;
 mod namespaces;
 mod objects;
+mod pods;
 mod read_error;
 mod resource;
 mod versions;
