@@ -24,23 +24,23 @@ const FILE: &str = "podgrace.yaml";
 /// The label by which selectors know a namespace's name.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
-/// A MutatingWebhookConfiguration with webhooks of ours.
+/// The webhooks of ours in a cluster's MutatingWebhookConfigurations, most often one release of the chart.
 #[derive(Debug, Clone)]
 pub struct Installed {
-    /// Its name, which is that of everything in a release.
+    /// The name of the first configuration, which is that of everything in its release.
     pub name: String,
-    /// The namespace of its Service.
-    pub namespace: String,
+    /// The namespace of its Service; none where it is called by address.
+    pub namespace: Option<String>,
     /// When it was made.
     pub created: Option<Timestamp>,
-    /// Namespaces whose pods none of its webhooks ever sees.
+    /// Namespaces whose pods none of the webhooks ever sees.
     pub excluded_namespaces: Vec<String>,
-    /// Which namespaces and which pods each of its webhooks chooses.
+    /// Which namespaces and which pods each of them chooses.
     selectors: Vec<(Selector, Selector)>,
 }
 
 impl Installed {
-    /// Looks for it; the first by name where there are several.
+    /// Looks for them.
     ///
     /// # Errors
     /// When MutatingWebhookConfigurations may not be listed, or the API server does not answer.
@@ -49,42 +49,41 @@ impl Installed {
             .list(&CONFIGURATIONS, &Scope::default())
             .all()
             .await?;
-        Ok(all.iter().find_map(Self::read))
+        Ok(Self::read(&all))
     }
 
-    fn read(configuration: &Value) -> Option<Self> {
-        let webhooks = configuration["webhooks"].as_array()?;
-        let is_ours = |webhook: &&Value| {
-            let name = webhook["name"].as_str();
-            name.is_some_and(|name| name.ends_with(WEBHOOKS))
-        };
-        let ours: Vec<&Value> = webhooks.iter().filter(is_ours).collect();
-        let service = |webhook: &&Value| {
+    fn read(configurations: &[Value]) -> Option<Self> {
+        let mut all = configurations
+            .iter()
+            .filter(|one| ours(one).next().is_some());
+        let webhooks: Vec<&Value> = configurations.iter().flat_map(ours).collect();
+        let first = all.next()?;
+        let service = |webhook: &Value| {
             let namespace = webhook["clientConfig"]["service"]["namespace"].as_str();
             namespace.map(str::to_owned)
         };
-        let mut excluded = ours.iter().map(|webhook| excluded(webhook));
-        let first = excluded.next()?;
-        let others: Vec<Vec<&str>> = excluded.collect();
-        let by_all = |name: &&str| others.iter().all(|names| names.contains(name));
-        let metadata = &configuration["metadata"];
-        let created = metadata["creationTimestamp"].as_str();
         let selectors = |webhook: &&Value| {
             Some((
                 selector(&webhook["namespaceSelector"])?,
                 selector(&webhook["objectSelector"])?,
             ))
         };
+        let mut excluded = webhooks.iter().map(|webhook| excluded(webhook));
+        let by_first = excluded.next()?;
+        let by_others: Vec<Vec<&str>> = excluded.collect();
+        let by_all = |name: &&str| by_others.iter().all(|names| names.contains(name));
+        let metadata = &first["metadata"];
+        let created = metadata["creationTimestamp"].as_str();
         Some(Self {
             name: metadata["name"].as_str()?.to_owned(),
-            namespace: ours.iter().find_map(service)?,
+            namespace: ours(first).find_map(service),
             created: created.and_then(|text| text.parse().ok()),
-            selectors: ours.iter().filter_map(selectors).collect(),
-            excluded_namespaces: first
+            excluded_namespaces: by_first
                 .into_iter()
                 .filter(by_all)
                 .map(str::to_owned)
                 .collect(),
+            selectors: webhooks.iter().filter_map(selectors).collect(),
         })
     }
 
@@ -101,16 +100,30 @@ impl Installed {
     /// # Errors
     /// When the ConfigMap may not be read, or the API server does not answer.
     pub async fn configuration(&self, reader: &Reader) -> Result<Option<String>, ReadError> {
-        let namespace = Some(self.namespace.as_str());
-        let object = reader.get(&CONFIG_MAPS, namespace, &self.name).await?;
+        let Some(namespace) = &self.namespace else {
+            return Ok(None);
+        };
+        let object = reader
+            .get(&CONFIG_MAPS, Some(namespace), &self.name)
+            .await?;
         let text = object.and_then(|object| object["data"][FILE].as_str().map(str::to_owned));
         Ok(text)
     }
 
     /// What that file is called in what is said about it.
     pub fn configuration_title(&self) -> String {
-        format!("configmap/{} in {}", self.name, self.namespace)
+        let namespace = self.namespace.as_deref().unwrap_or("no namespace");
+        format!("configmap/{} in {namespace}", self.name)
     }
+}
+
+/// The webhooks of a configuration that are ours.
+fn ours(configuration: &Value) -> impl Iterator<Item = &Value> {
+    let webhooks = configuration["webhooks"].as_array().into_iter().flatten();
+    webhooks.filter(|webhook| {
+        let name = webhook["name"].as_str();
+        name.is_some_and(|name| name.ends_with(WEBHOOKS))
+    })
 }
 
 /// The namespaces that a webhook's selector takes out by name.
@@ -150,10 +163,10 @@ mod tests {
             webhook("namespaces.podgrace.io", &["kube-system", "a"]),
             webhook("pods.podgrace.io", &["b", "kube-system"]),
         ]});
-        let installed = Installed::read(&configuration).expect("ours");
+        let installed = Installed::read(&[configuration]).expect("ours");
         assert_eq!(
-            (&*installed.name, &*installed.namespace),
-            ("shared", "podgrace")
+            (&*installed.name, installed.namespace.as_deref()),
+            ("shared", Some("podgrace"))
         );
         assert_eq!(installed.excluded_namespaces, ["kube-system"]);
         let labelled = |labels: Value| json!({"metadata": {"labels": labels}});
@@ -163,6 +176,6 @@ mod tests {
         assert!(!installed.selects(&off, &labelled(json!({}))));
         let foreign =
             json!({"metadata": {"name": "x"}, "webhooks": [webhook("other.example.com", &[])]});
-        assert!(Installed::read(&foreign).is_none());
+        assert!(Installed::read(&[foreign]).is_none());
     }
 }

@@ -7,6 +7,7 @@ mod certificates;
 mod chart;
 mod corners;
 mod deployed;
+mod explained;
 mod invariants;
 mod killed;
 mod makers;
@@ -84,6 +85,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
 /// What needs real containers. They share one node, and run where it runs: its addresses are theirs.
 pub(crate) const NODE: &[(&str, Scenario)] = &[
     ("a node runs pods", |c| Box::pin(node::runs_pods(c))),
+    ("explained beside what pods did", |c| {
+        Box::pin(explained::run(c))
+    }),
     ("podgrace in a pod", |c| Box::pin(deployed::confined(c))),
     ("containers of a Deployment", |c| {
         Box::pin(deployed::injected(c))
