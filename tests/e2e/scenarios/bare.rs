@@ -30,10 +30,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
                 "timeoutSeconds": 2, "periodSeconds": 1, "successThreshold": 1, "failureThreshold": 150,
             })
         );
-        assert_eq!(
-            container["lifecycle"],
-            json!({"preStop": {"sleep": {"seconds": 5}}})
-        );
+        assert_eq!(container["lifecycle"], json!({"preStop": cluster.sleep(5)}));
         assert_eq!(pod["spec"]["terminationGracePeriodSeconds"], 35);
         let record = &pod["metadata"]["annotations"]["podgrace.io/injected"];
         let record = record.as_str().expect("a record");
@@ -42,7 +39,9 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
 
     // The file that `inject` writes becomes the same pod where no webhook is.
     let plain = cluster.namespace("bare-by-file").await;
-    let by_file = cluster.try_pod(&plain, &injected_file(&pod("web"))).await;
+    let by_file = cluster
+        .try_pod(&plain, &injected_file(&pod("web"), cluster.minor))
+        .await;
     let without_token = |pod: &Value| {
         let mut spec = pod["spec"].clone();
         // The volume of the token has a name by chance.
@@ -54,10 +53,11 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     passed()
 }
 
-/// What `podgrace inject` makes of a manifest.
-fn injected_file(pod: &Value) -> Value {
+/// What `podgrace inject` makes of a manifest for that Kubernetes.
+fn injected_file(pod: &Value, minor: u32) -> Value {
     let mut command = Command::new(program());
     command.env_clear().args(["inject", "-f", "-"]);
+    command.arg(format!("--kube-version=1.{minor}"));
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
