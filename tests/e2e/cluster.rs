@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -219,6 +220,23 @@ impl Cluster {
     ) -> Reply {
         self.send(Request::new(path).patch(name, params, patch))
             .await
+    }
+
+    /// Has kubectl, which must be there, make an object; returns what it warns of.
+    pub(crate) async fn create_by_kubectl(&self, namespace: &str, object: &Value) -> Vec<String> {
+        let file = pki::write(&self.folder, "by-kubectl.json", &object.to_string());
+        let mut command = Command::new(self.kubectl.as_ref().expect("kubectl"));
+        command.env("KUBECONFIG", &self.kubeconfig);
+        command.args(["create", "--namespace", namespace, "--filename"]);
+        command.arg(file).arg("--cache-dir").arg(&self.folder);
+        let output = tokio::task::spawn_blocking(move || command.output()).await;
+        let output = output.expect("no panic").expect("kubectl");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{told}");
+        let warnings = told
+            .lines()
+            .filter_map(|line| line.strip_prefix("Warning: "));
+        warnings.map(str::to_owned).collect()
     }
 
     /// Runs Helm of that major version on a Namespace, as a person would; it must succeed. Returns what it says.

@@ -40,6 +40,7 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("kubectl sees warnings", |c| Box::pin(bare::warnings(c))),
     ("a plugin of kubectl", |c| Box::pin(plugin::run(c))),
     ("pods of workloads", |c| Box::pin(workloads::run(c))),
+    ("workloads in each mode", |c| Box::pin(workloads::modes(c))),
     ("the audit log", |c| Box::pin(audit_log::run(c))),
     ("another webhook's sidecar", |c| {
         Box::pin(reinvocation::run(c))
