@@ -18,7 +18,7 @@ use podgrace::lifecycle::audit::Rule;
 use podgrace::lifecycle::json::StrMap;
 use podgrace::lifecycle::policy::{Policy, SleepAction};
 use podgrace::manifests::{self, Source};
-use podgrace::workload::workloads;
+use podgrace::workload::Kinds;
 use serde_json::{Value, json};
 
 fn folder(name: &str) -> PathBuf {
@@ -145,6 +145,7 @@ fn rules_are_listed_and_explained() {
 #[derive(Default)]
 struct Surroundings {
     policy: Policy,
+    kinds: Kinds,
     /// A file of one Namespace, where pods go that do not say it themselves.
     namespace: Option<Source>,
     default_namespace: Option<String>,
@@ -158,6 +159,7 @@ impl Surroundings {
         if beside("config.yaml").is_file() {
             let configuration = Configuration::load(&beside("config.yaml")).expect("understood");
             surroundings.policy = configuration.policy(SleepAction::Native);
+            surroundings.kinds = configuration.kinds().clone();
         }
         if let Ok(bytes) = fs::read(beside("namespace.yaml")) {
             let source = Source {
@@ -175,6 +177,7 @@ impl Surroundings {
     fn audit(&self, source: &Source) -> Report {
         let mut auditor = Auditor::new(Options {
             policy: self.policy.clone(),
+            kinds: self.kinds.clone(),
             default_namespace: self.default_namespace.clone(),
             lives: true,
             ..Options::default()
@@ -265,9 +268,10 @@ fn what_pods_lack_is_what_the_webhook_adds_to_them() {
         // What is known already counts before what the input says.
         let mut all = surroundings.namespace.as_ref().map_or(Vec::new(), objects);
         all.extend(objects(&source));
+        let kinds = &surroundings.kinds;
         for (object, workload) in all
             .iter()
-            .flat_map(|o| workloads(o).into_iter().map(move |w| (o, w)))
+            .flat_map(|o| kinds.workloads(o).into_iter().map(move |w| (o, w)))
         {
             let Some(pod) = workload.pod(object) else {
                 continue;

@@ -9,7 +9,7 @@ use super::input::{Files, Input, Surroundings};
 use crate::explain::{Explanation, Places, Subject, Template, explain};
 use crate::manifests::{self, Document, Source};
 use crate::report;
-use crate::workload::{Workload, workloads};
+use crate::workload::Workload;
 
 /// Explain what pods get, which setting said so, and what happens when they start and stop.
 ///
@@ -99,7 +99,7 @@ impl Found {
         source: &Source,
         document: &Document<'_>,
     ) {
-        for workload in workloads(document.value()) {
+        for workload in input.workloads(source, document) {
             self.workloads.push(workload.clone());
             let asked = |name: &String| names(name, &workload);
             if !arguments.names.is_empty() && !arguments.names.iter().any(asked) {

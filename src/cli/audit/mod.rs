@@ -104,6 +104,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     let mut report = report(arguments)?;
     if !arguments.quiet {
         tell_unreadable(&report);
+        for kind in &report.not_looked_at {
+            complain(&kind.to_string());
+        }
     }
     let run = Run {
         rules: asked(arguments),
@@ -195,6 +198,7 @@ fn report(arguments: &Arguments) -> anyhow::Result<Report> {
     let planner = arguments.surroundings.planner()?;
     let mut auditor = Auditor::new(Options {
         default_namespace: planner.default_namespace().map(str::to_owned),
+        kinds: planner.configuration.kinds().clone(),
         policy: planner.policy,
         rules: arguments.rule.clone(),
         skipped_rules: arguments.skip_rule.clone(),

@@ -38,6 +38,8 @@ struct Summary<'r> {
     rules: BTreeMap<&'static str, OfRule>,
     /// What somebody accepts.
     accepted_findings: Vec<Accepted<'r>>,
+    /// The kinds that are not known.
+    not_looked_at_kinds: Vec<NotLookedAt<'r>>,
     /// What could not be read.
     unreadable_documents: Vec<Unreadable<'r>>,
 }
@@ -54,6 +56,17 @@ struct Accepted<'r> {
     #[serde(flatten)]
     finding: Finding<'r>,
     reason: &'r str,
+}
+
+#[derive(Debug, Serialize)]
+struct NotLookedAt<'r> {
+    group: &'r str,
+    kind: &'r str,
+    objects: usize,
+    file: &'r str,
+    line: usize,
+    column: usize,
+    message: &'r str,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,12 +97,22 @@ pub fn json(report: &Report) -> Json<'_> {
         column: unreadable.at.map(|(_, column)| column),
         message: &unreadable.message,
     });
+    let not_looked_at = report.not_looked_at.iter().map(|kind| NotLookedAt {
+        group: &kind.group,
+        kind: &kind.kind,
+        objects: kind.objects,
+        file: &kind.first.file,
+        line: kind.first.line,
+        column: kind.first.column,
+        message: &kind.sentence,
+    });
     Json {
         findings: report.findings.iter().map(|f| finding(report, f)).collect(),
         summary: Summary {
             counts: report.counts(),
             rules,
             accepted_findings: accepted.collect(),
+            not_looked_at_kinds: not_looked_at.collect(),
             unreadable_documents: unreadable.collect(),
         },
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Run, page, sentences};
-use crate::audit::{Found, Report, Unreadable};
+use crate::audit::{Found, Place, Report};
 use crate::lifecycle::audit::{Rule, Severity};
 
 /// Tells readers which version of the format this is.
@@ -87,11 +87,16 @@ pub fn sarif(report: &Report, run: &Run) -> Sarif {
             ]),
         }
     });
-    let notifications: Vec<Value> = report
-        .unreadable
-        .iter()
-        .map(|unreadable| notification(run, unreadable))
-        .collect();
+    let unreadable = report.unreadable.iter().map(|unreadable| {
+        let location = physical(run, &unreadable.file, unreadable.at);
+        notification("error", &unreadable.message, location)
+    });
+    let not_looked_at = report.not_looked_at.iter().map(|kind| {
+        let Place { file, line, column } = &kind.first;
+        let location = physical(run, file, (*line > 0).then_some((*line, *column)));
+        notification("note", &kind.sentence, location)
+    });
+    let notifications: Vec<Value> = unreadable.chain(not_looked_at).collect();
     Sarif {
         schema: SCHEMA,
         version: "2.1.0",
@@ -193,10 +198,10 @@ fn physical(run: &Run, file: &str, at: Option<(usize, usize)>) -> Value {
     location
 }
 
-fn notification(run: &Run, unreadable: &Unreadable) -> Value {
+fn notification(level: &str, message: &str, location: Value) -> Value {
     json!({
-        "level": "error",
-        "message": {"text": unreadable.message},
-        "locations": [{"physicalLocation": physical(run, &unreadable.file, unreadable.at)}],
+        "level": level,
+        "message": {"text": message},
+        "locations": [{"physicalLocation": location}],
     })
 }

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 
 use super::xml::Escaped;
 use super::{Run, number, summary};
-use crate::audit::{Accepted, Counts, Found, Report};
+use crate::audit::{Accepted, Counts, Found, Place, Report};
 use crate::lifecycle::audit::{Rule, Severity};
 use workload::Shown;
 
@@ -34,6 +34,7 @@ pub fn html(report: &Report, run: &Run, out: &mut dyn Write) -> io::Result<()> {
     head(out, &counts)?;
     totals(out, &counts)?;
     unreadable(out, report, run)?;
+    not_looked_at(out, report, run)?;
     first(out, report, &shown)?;
     rules(out, report)?;
     workloads(out, &shown, run, &counts)?;
@@ -109,6 +110,11 @@ fn totals(out: &mut dyn Write, counts: &Counts) -> io::Result<()> {
         ),
         ("", counts.known, "findings in the baseline"),
         ("", counts.accepted, "findings that somebody accepts"),
+        (
+            "",
+            counts.not_looked_at,
+            "objects of kinds that are not known",
+        ),
         ("", counts.unreadable, "documents that could not be read"),
     ] {
         let is_always_there =
@@ -124,18 +130,41 @@ fn totals(out: &mut dyn Write, counts: &Counts) -> io::Result<()> {
 }
 
 fn unreadable(out: &mut dyn Write, report: &Report, run: &Run) -> io::Result<()> {
-    if report.unreadable.is_empty() {
+    let items = report.unreadable.iter().map(|unreadable| {
+        let place = (&*unreadable.file, unreadable.at);
+        (place, unreadable.message.as_str())
+    });
+    list(out, run, ("unreadable", "Could not be read"), items)
+}
+
+fn not_looked_at(out: &mut dyn Write, report: &Report, run: &Run) -> io::Result<()> {
+    let items = report.not_looked_at.iter().map(|kind| {
+        let Place { file, line, column } = &kind.first;
+        let at = (*line > 0).then_some((*line, *column));
+        ((&**file, at), kind.sentence.as_str())
+    });
+    list(out, run, ("not-looked-at", "Not looked at"), items)
+}
+
+/// A section of sentences, each with its place; none where there are no sentences.
+fn list<'r>(
+    out: &mut dyn Write,
+    run: &Run,
+    (id, title): (&str, &str),
+    items: impl Iterator<Item = ((&'r str, Option<(usize, usize)>), &'r str)>,
+) -> io::Result<()> {
+    let mut items = items.peekable();
+    if items.peek().is_none() {
         return Ok(());
     }
-    out.write_all(
-        b"<section aria-labelledby=\"unreadable\">\n<h2 id=\"unreadable\">Could not be read</h2>\n<ul>\n",
+    write!(
+        out,
+        "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{title}</h2>\n<ul>\n"
     )?;
-    for unreadable in &report.unreadable {
-        let path = run.paths.relative(&unreadable.file);
-        let at = unreadable
-            .at
-            .map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
-        let (path, message) = (Escaped(&path), Escaped(&unreadable.message));
+    for ((file, at), message) in items {
+        let path = run.paths.relative(file);
+        let at = at.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
+        let (path, message) = (Escaped(&path), Escaped(message));
         writeln!(out, "<li><code>{path}{at}</code> {message}</li>")?;
     }
     out.write_all(b"</ul>\n</section>\n")
