@@ -1,6 +1,6 @@
 //! `podgrace audit` over folders of cases, and held against what the webhook answers for the same pods.
 //!
-//! `tests/audit/CASE/{input.yaml, audit.txt, audit.json}`; `UPDATE_GOLDEN=1 cargo test --test audit` rewrites
+//! `tests/audit/CASE/{input.yaml, config.yaml?, audit.txt, audit.json}`; `UPDATE_GOLDEN=1 cargo test --test audit` rewrites
 //! what is expected.
 
 use std::collections::BTreeSet;
@@ -69,9 +69,14 @@ fn hold(path: &Path, actual: &str) {
 #[test]
 fn every_case_prints_what_it_should_and_ends_alike_in_every_format() {
     for case in cases("audit") {
-        let (text, code) = podgrace(&case, &["audit", "-f", "input.yaml"]);
+        let mut arguments = vec!["audit", "-f", "input.yaml"];
+        if case.join("config.yaml").exists() {
+            arguments.extend(["--config", "config.yaml"]);
+        }
+        let (text, code) = podgrace(&case, &arguments);
         hold(&case.join("audit.txt"), &text);
-        let (json, other_code) = podgrace(&case, &["audit", "-f", "input.yaml", "-o", "json"]);
+        arguments.extend(["-o", "json"]);
+        let (json, other_code) = podgrace(&case, &arguments);
         hold(&case.join("audit.json"), &json);
         assert_eq!(code, other_code, "{}", case.display());
         let report: Value = serde_json::from_str(&json).expect("JSON");
