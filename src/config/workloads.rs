@@ -68,11 +68,9 @@ impl Reader<'_> {
 
     /// A path as `kubectl explain` writes it, as a JSON pointer.
     fn pointer(&self, key: &str, path: &Spanned<String>) -> Result<String, ConfigError> {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let is_field = |name: &str| {
-            name.starts_with(|c: char| c.is_ascii_alphabetic())
-                && name
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+            name.chars().all(is_word) && name.starts_with(|c: char| !c.is_ascii_digit())
         };
         if path.value.split('.').all(is_field) {
             return Ok(format!("/{}", path.value.replace('.', "/")));
