@@ -23,6 +23,21 @@ pub(crate) struct Webhook {
 impl Webhook {
     /// Starts a server with that configuration file, or none.
     pub(crate) async fn start(cluster: &Arc<Cluster>, name: &str, config: Option<&str>) -> Self {
+        Self::start_with(cluster, name, config, "--offline".to_owned()).await
+    }
+
+    /// The same of a server that reads its cluster: what Namespaces say counts.
+    pub(crate) async fn start_reading(cluster: &Arc<Cluster>, name: &str, config: &str) -> Self {
+        let kubeconfig = format!("--kubeconfig={}", cluster.kubeconfig.display());
+        Self::start_with(cluster, name, Some(config), kubeconfig).await
+    }
+
+    async fn start_with(
+        cluster: &Arc<Cluster>,
+        name: &str,
+        config: Option<&str>,
+        reads: String,
+    ) -> Self {
         let authority = Authority::new("podgrace-e2e-webhook");
         let host = host();
         let pair = authority.server(&[&host]);
@@ -30,7 +45,7 @@ impl Webhook {
         let (certificate, key) = pair.write(folder, name);
         let mut arguments = vec![
             "serve".to_owned(),
-            "--offline".to_owned(),
+            reads,
             "--log-format=json".to_owned(),
             "--log=debug".to_owned(),
             "--ops-listen=127.0.0.1:0".to_owned(),
@@ -38,7 +53,7 @@ impl Webhook {
             format!("--tls-key-file={}", key.display()),
         ];
         if let Some(config) = config {
-            let file = pki::write(folder, &format!("{name}.yaml"), config);
+            let file = pki::write(folder, &configuration_file(name), config);
             arguments.push(format!("--config={}", file.display()));
         }
         let mut webhook = Self {
@@ -116,19 +131,38 @@ impl Webhook {
 
 impl Webhook {
     /// How an API server reaches it, where no Service leads to it.
-    pub(crate) fn client_config(&self) -> Value {
-        json!({"url": format!("https://{}/mutate", self.address), "caBundle": pki::base64(&self.ca)})
+    pub(crate) fn client_config(&self, path: &str) -> Value {
+        json!({"url": format!("https://{}{path}", self.address), "caBundle": pki::base64(&self.ca)})
     }
 
-    /// How often it was asked about a pod.
+    /// Writes its configuration file anew.
+    pub(crate) fn reconfigure(&self, config: &str) {
+        pki::write(
+            &self.cluster.folder,
+            &configuration_file(&self.name),
+            config,
+        );
+    }
+
+    /// How often it was asked about a pod, or about a workload as `deployments/web`.
     pub(crate) fn calls(&self, namespace: &str, name: &str) -> usize {
+        self.log()
+            .matches(&format!(" {namespace}/{name}: "))
+            .count()
+    }
+
+    /// What it logged.
+    pub(crate) fn log(&self) -> String {
         let log = {
             let processes = self.cluster.processes.lock().expect("no panic");
             processes.log(&self.name)
         };
-        let text = std::fs::read_to_string(log).unwrap_or_default();
-        text.matches(&format!(" {namespace}/{name}: ")).count()
+        std::fs::read_to_string(log).unwrap_or_default()
     }
+}
+
+fn configuration_file(name: &str) -> String {
+    format!("{name}.yaml")
 }
 
 /// A configuration of one webhook on the creation of a namespace's pods.

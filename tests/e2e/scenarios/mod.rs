@@ -13,6 +13,7 @@ mod node;
 mod plugin;
 mod reinvocation;
 mod workloads;
+mod written;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -51,6 +52,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     }),
     ("the chart's selectors", |c| {
         Box::pin(chart::selectors::run(c))
+    }),
+    ("who writes a workload is told", |c| {
+        Box::pin(written::run(c))
     }),
     ("the chart by Helm 4", |c| {
         Box::pin(chart::releases::run(c, 4, 4))
