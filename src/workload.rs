@@ -15,6 +15,8 @@ pub struct Workload {
     pub object: String,
     /// JSON pointer to the pod or pod template in the document.
     pub template: String,
+    /// The kind of what owns its pods, as far as that matters to them: its own, or that of what it makes for them.
+    pub owner: String,
 }
 
 /// Where each kind of Kubernetes' own keeps its pod template, by API group and kind.
@@ -52,6 +54,8 @@ pub struct CustomKind {
     pub templates: Vec<String>,
     /// JSON pointer to what names another workload; an object that has it needs no template of its own.
     pub reference: Option<String>,
+    /// The kind of what it makes to own its pods, where that matters to them: `StatefulSet`.
+    pub owner: Option<String>,
 }
 
 /// An object of a kind that is not known, with a pod template in the usual place.
@@ -100,8 +104,15 @@ impl Kinds {
     pub fn workloads(&self, document: &Value) -> Vec<Workload> {
         let mut found = Vec::new();
         for (pointer, object) in objects(document) {
-            for template in self.templates(object) {
-                found.push(Workload::new(object, &pointer, template));
+            let (group, kind) = group_and_kind(object);
+            let custom = self.find(group, kind);
+            let owner = custom.and_then(|custom| custom.owner.as_deref());
+            let templates = match built_in(group, kind) {
+                Some(template) => vec![template],
+                None => custom.map_or(Vec::new(), |custom| custom.templates_of(object)),
+            };
+            for template in templates {
+                found.push(Workload::new(object, &pointer, template, owner));
             }
         }
         found
@@ -125,31 +136,25 @@ impl Kinds {
         found
     }
 
-    /// Where an object keeps its pod templates: where its kind should have one, though it be missing.
-    fn templates<'k>(&'k self, object: &Value) -> Vec<&'k str> {
-        let (group, kind) = group_and_kind(object);
-        if let Some(template) = built_in(group, kind) {
-            return vec![template];
-        }
-        let Some(custom) = self.find(group, kind) else {
-            return Vec::new();
-        };
-        let has = |pointer: &str| {
-            object
-                .pointer(pointer)
-                .is_some_and(|value| !value.is_null())
-        };
-        let templates = custom.templates.iter().map(String::as_str);
-        let there: Vec<&str> = templates.clone().filter(|pointer| has(pointer)).collect();
-        if there.is_empty() && !custom.reference.as_deref().is_some_and(has) {
-            return templates.take(1).collect();
-        }
-        there
-    }
-
     fn find(&self, group: &str, kind: &str) -> Option<&CustomKind> {
         let mut all = self.custom.iter();
         all.find(|custom| custom.group == group && custom.kind == kind)
+    }
+}
+
+impl CustomKind {
+    /// Where an object of the kind keeps its pod templates; where it should have one, though it be missing.
+    fn templates_of(&self, object: &Value) -> Vec<&str> {
+        let has = |pointer: &str| {
+            let value = object.pointer(pointer);
+            value.is_some_and(|value| !value.is_null())
+        };
+        let templates = self.templates.iter().map(String::as_str);
+        let there: Vec<&str> = templates.clone().filter(|pointer| has(pointer)).collect();
+        if there.is_empty() && !self.reference.as_deref().is_some_and(has) {
+            return templates.take(1).collect();
+        }
+        there
     }
 }
 
@@ -186,7 +191,8 @@ fn group_and_kind(object: &Value) -> (&str, &str) {
 }
 
 impl Workload {
-    fn new(object: &Value, pointer: &str, template: &str) -> Self {
+    fn new(object: &Value, pointer: &str, template: &str, owner: Option<&str>) -> Self {
+        let kind = object["kind"].as_str().unwrap_or_default();
         let metadata = |key: &str| {
             object["metadata"][key]
                 .as_str()
@@ -194,7 +200,8 @@ impl Workload {
                 .map(str::to_owned)
         };
         Self {
-            kind: object["kind"].as_str().unwrap_or_default().to_owned(),
+            owner: owner.unwrap_or(kind).to_owned(),
+            kind: kind.to_owned(),
             name: metadata("name")
                 .or_else(|| metadata("generateName"))
                 .unwrap_or_default(),
@@ -213,7 +220,7 @@ impl Workload {
             _ => Map::new(),
         };
         if self.kind != "Pod" {
-            let owner = json!([{"kind": self.kind, "name": self.name, "controller": true}]);
+            let owner = json!([{"kind": self.owner, "name": self.name, "controller": true}]);
             metadata.insert("ownerReferences".into(), owner);
         }
         let mut pod = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
@@ -330,6 +337,7 @@ mod tests {
             kind: kind.into(),
             templates: templates.iter().map(|t| (*t).to_owned()).collect(),
             reference: reference.map(str::to_owned),
+            owner: None,
         }
     }
 

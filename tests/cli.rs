@@ -453,6 +453,11 @@ fn a_configuration_is_checked_with_line_and_column() {
             "missing field `templates`",
         ),
         (
+            "workloads: [{group: argoproj.io, kind: Rollout, templates: [], owner: apps/v1}]\n",
+            "3:71",
+            r#"owner: "apps/v1" is not a kind"#,
+        ),
+        (
             "workloads:\n- &a {group: argoproj.io, kind: Rollout, templates: []}\n- *a\n",
             "",
             "Rollout of argoproj.io is there twice",

@@ -385,7 +385,7 @@ impl Case {
             "Pod" => None,
             "Deployment" => Some("ReplicaSet"),
             "CronJob" => Some("Job"),
-            kind => Some(kind),
+            _ => Some(&*workload.owner),
         };
         if let Some(kind) = owner {
             let owner = json!([{

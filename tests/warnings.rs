@@ -315,6 +315,7 @@ fn a_custom_kind_is_looked_at_where_it_is_configured() {
         kind: "Rollout".into(),
         templates: vec!["/spec/template".into(), "/spec/other".into()],
         reference: Some("/spec/workloadRef".into()),
+        owner: None,
     }]);
     let ask = |object: &Value| {
         let request = created(object.clone());

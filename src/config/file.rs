@@ -80,6 +80,10 @@ pub(super) struct Workload {
     /// Path to the field that names another workload: an object that has it needs no template of its own.
     #[schemars(with = "Option<String>")]
     pub reference: Option<Spanned<String>>,
+    /// The kind of what it makes to own its pods, where that is a StatefulSet: such pods may need each other before
+    /// they are Ready. Default: the kind itself.
+    #[schemars(with = "Option<String>")]
+    pub owner: Option<Spanned<String>>,
 }
 
 /// The versions that are understood.

@@ -62,6 +62,9 @@ pub fn show(configuration: &Configuration) -> Vec<Shown> {
         if let Some(reference) = &kind.reference {
             add(format!("{key}.reference"), workloads::path(reference));
         }
+        if let Some(owner) = &kind.owner {
+            add(format!("{key}.owner"), owner.clone());
+        }
     }
     for (name, profile) in profiles(policy) {
         for setting in Setting::ALL {

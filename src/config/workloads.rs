@@ -24,8 +24,13 @@ impl Reader<'_> {
             }
             let key = key(&kind);
             note(&format!("{key}.templates"), &workload.templates.referenced);
-            if let Some(reference) = &workload.reference {
-                note(&format!("{key}.reference"), &reference.referenced);
+            for (name, value) in [
+                ("reference", &workload.reference),
+                ("owner", &workload.owner),
+            ] {
+                if let Some(value) = value {
+                    note(&format!("{key}.{name}"), &value.referenced);
+                }
             }
             kinds.push(kind);
         }
@@ -42,10 +47,6 @@ impl Reader<'_> {
             );
             return Err(self.error(&group.referenced, message));
         }
-        if !is_kind(&kind.value) {
-            let message = format!("kind: {:?} is not a kind (write Rollout)", kind.value);
-            return Err(self.error(&kind.referenced, message));
-        }
         let mut templates = Vec::new();
         for template in &workload.templates.value {
             templates.push(self.pointer("templates", template)?);
@@ -58,12 +59,26 @@ impl Reader<'_> {
             Some(reference) => Some(self.pointer("reference", reference)?),
             None => None,
         };
+        let owner = workload.owner.as_ref();
         Ok(CustomKind {
             group: group.value.clone(),
-            kind: kind.value.clone(),
+            kind: self.kind_name("kind", kind)?,
             templates,
             reference,
+            owner: owner
+                .map(|owner| self.kind_name("owner", owner))
+                .transpose()?,
         })
+    }
+
+    fn kind_name(&self, key: &str, name: &Spanned<String>) -> Result<String, ConfigError> {
+        let is_name = name.value.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.value.chars().all(|c| c.is_ascii_alphanumeric());
+        if is_name {
+            return Ok(name.value.clone());
+        }
+        let message = format!("{key}: {:?} is not a kind (write StatefulSet)", name.value);
+        Err(self.error(&name.referenced, message))
     }
 
     /// A path as `kubectl explain` writes it, as a JSON pointer.
@@ -102,9 +117,4 @@ fn is_group(group: &str) -> bool {
                 .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     };
     group.contains('.') && group.split('.').all(is_label)
-}
-
-fn is_kind(kind: &str) -> bool {
-    kind.starts_with(|c: char| c.is_ascii_uppercase())
-        && kind.chars().all(|c| c.is_ascii_alphanumeric())
 }
