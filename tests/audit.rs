@@ -1,6 +1,6 @@
 //! `podgrace audit` over folders of cases, and held against what the webhook answers for the same pods.
 //!
-//! `tests/audit/CASE/{input.yaml, audit.txt, audit.json}`; `UPDATE_GOLDEN=1 cargo test --test audit` rewrites
+//! `tests/audit/CASE/{input.yaml, config.yaml?, audit.txt, audit.json}`; `UPDATE_GOLDEN=1 cargo test --test audit` rewrites
 //! what is expected.
 
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ use podgrace::lifecycle::plan::{Context, plan};
 use podgrace::lifecycle::pod::Pod;
 use podgrace::lifecycle::policy::{Policy, SleepAction};
 use podgrace::manifests::{self, Source};
-use podgrace::workload::workloads;
+use podgrace::workload::Kinds;
 use serde_json::{Value, json};
 
 fn folder(name: &str) -> PathBuf {
@@ -72,9 +72,14 @@ fn hold(path: &Path, actual: &str) {
 #[test]
 fn every_case_prints_what_it_should_and_ends_alike_in_every_format() {
     for case in cases("audit") {
-        let (text, code) = podgrace(&case, &["audit", "-f", "input.yaml"]);
+        let mut arguments = vec!["audit", "-f", "input.yaml"];
+        if case.join("config.yaml").exists() {
+            arguments.extend(["--config", "config.yaml"]);
+        }
+        let (text, code) = podgrace(&case, &arguments);
         hold(&case.join("audit.txt"), &text);
-        let (json, other_code) = podgrace(&case, &["audit", "-f", "input.yaml", "-o", "json"]);
+        arguments.extend(["-o", "json"]);
+        let (json, other_code) = podgrace(&case, &arguments);
         hold(&case.join("audit.json"), &json);
         assert_eq!(code, other_code, "{}", case.display());
         let report: Value = serde_json::from_str(&json).expect("JSON");
@@ -149,6 +154,7 @@ fn rules_are_listed_and_explained() {
 #[derive(Default)]
 struct Surroundings {
     policy: Policy,
+    kinds: Kinds,
     /// A file of one Namespace, where pods go that do not say it themselves.
     namespace: Option<Source>,
     default_namespace: Option<String>,
@@ -162,6 +168,7 @@ impl Surroundings {
         if beside("config.yaml").is_file() {
             let configuration = Configuration::load(&beside("config.yaml")).expect("understood");
             surroundings.policy = configuration.policy(SleepAction::Native);
+            surroundings.kinds = configuration.kinds().clone();
         }
         if let Ok(bytes) = fs::read(beside("namespace.yaml")) {
             let source = Source {
@@ -179,6 +186,7 @@ impl Surroundings {
     fn audit(&self, source: &Source) -> Report {
         let mut auditor = Auditor::new(Options {
             policy: self.policy.clone(),
+            kinds: self.kinds.clone(),
             default_namespace: self.default_namespace.clone(),
             lives: true,
             ..Options::default()
@@ -273,9 +281,10 @@ fn what_pods_lack_is_what_the_webhook_adds_to_them() {
         // What is known already counts before what the input says.
         let mut all = surroundings.namespace.as_ref().map_or(Vec::new(), objects);
         all.extend(objects(&source));
+        let kinds = &surroundings.kinds;
         for (object, workload) in all
             .iter()
-            .flat_map(|o| workloads(o).into_iter().map(move |w| (o, w)))
+            .flat_map(|o| kinds.workloads(o).into_iter().map(move |w| (o, w)))
         {
             let Some(pod) = workload.pod(object) else {
                 continue;
@@ -339,7 +348,7 @@ fn injected(object: &Value, surroundings: &Surroundings, annotation: Option<&str
         let (labels, annotations) = (&metadata["labels"], &metadata["annotations"]);
         Said::by_namespace(&labels.into(), &annotations.into())
     });
-    for workload in workloads(&object) {
+    for workload in surroundings.kinds.workloads(&object) {
         if let Some(line) = annotation {
             let (key, value) = line.split_once(": ").expect("KEY: VALUE");
             let template = object.pointer_mut(&workload.template).expect("a template");

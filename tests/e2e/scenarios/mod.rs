@@ -17,6 +17,7 @@ mod plugin;
 mod reinvocation;
 mod versions;
 mod workloads;
+mod written;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -71,6 +72,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     }),
     ("the chart's selectors", |c| {
         Box::pin(chart::selectors::run(c))
+    }),
+    ("who writes a workload is told", |c| {
+        Box::pin(written::run(c))
     }),
     ("the chart by Helm 4", |c| {
         Box::pin(chart::releases::run(c, 4, 4))
