@@ -10,8 +10,10 @@ mod explain;
 mod inject;
 mod input;
 mod live;
+mod planner;
 mod rewrite;
 mod serve;
+mod surroundings;
 
 use std::process::ExitCode;
 
