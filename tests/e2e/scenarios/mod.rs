@@ -7,12 +7,14 @@ mod chart;
 mod corners;
 mod deployed;
 mod invariants;
+mod kept;
 mod killed;
 mod makers;
 mod namespaces;
 mod node;
 mod plugin;
 mod reinvocation;
+mod switched;
 mod versions;
 mod workloads;
 
@@ -102,6 +104,13 @@ pub(crate) const NODE: &[(&str, Scenario)] = &[
     ("podgrace is restarted", |c| {
         Box::pin(deployed::restarted(c))
     }),
+    ("podgrace's certificate is renewed", |c| {
+        Box::pin(kept::rotated(c))
+    }),
+    ("podgrace's manifests are applied", |c| {
+        Box::pin(kept::applied(c))
+    }),
+    ("podgrace is switched off", |c| Box::pin(switched::off(c))),
 ];
 
 fn passed() -> Outcome {
