@@ -83,6 +83,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("certificates are healed", |c| {
         Box::pin(certificates::healed(c))
     }),
+    ("certificates expire", |c| {
+        Box::pin(certificates::expired(c))
+    }),
     ("no API server at the start", |c| {
         Box::pin(certificates::unreachable(c))
     }),
