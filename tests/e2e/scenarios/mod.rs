@@ -12,6 +12,7 @@ mod killed;
 mod makers;
 mod namespaces;
 mod node;
+mod page;
 mod plugin;
 mod reinvocation;
 mod switched;
@@ -96,6 +97,7 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
 /// What needs real containers. They share one node, and run where it runs: its addresses are theirs.
 pub(crate) const NODE: &[(&str, Scenario)] = &[
     ("a node runs pods", |c| Box::pin(node::runs_pods(c))),
+    ("the pages on installing", |c| Box::pin(page::run(c))),
     ("podgrace in a pod", |c| Box::pin(deployed::confined(c))),
     ("containers of a Deployment", |c| {
         Box::pin(deployed::injected(c))
