@@ -62,7 +62,11 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
         .follow("kubectl -n shop apply -f docs/examples/hello.yaml")
         .await;
     let mut notes = Vec::new();
-    for (page, only_marked) in [("README.md", true), ("docs/install.md", false)] {
+    for (page, only_marked) in [
+        ("README.md", true),
+        ("docs/install.md", false),
+        ("certs/files/README.md", false),
+    ] {
         let text = std::fs::read_to_string(helm::root().join(page)).expect("a page");
         let steps = steps(&text, only_marked);
         assert!(!steps.is_empty(), "{page}: nothing is run");
