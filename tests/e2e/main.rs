@@ -1,7 +1,7 @@
 //! Scenarios on a real API server.
 //!
 //! `e2e run [PART OF A NAME…]` runs them, `e2e up`, `e2e node-up` and `e2e down` start and end a control plane or
-//! a whole node for people; `tests/cluster/cluster.mk` calls them. Without such a word, as in `cargo test`, nothing is run.
+//! a whole node for people, and `e2e image FILE` writes our image; `tests/cluster/cluster.mk` calls them. Without such a word, as in `cargo test`, nothing is run.
 
 #![allow(
     clippy::print_stdout,
@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         ["up"] => on_runtime(people::up()),
         ["node-up"] => on_runtime(people::node_up()),
         ["down"] => people::down(),
+        ["image", file] => people::image(Path::new(file)),
         // Test runners ask for a list of tests: there is none that they could run.
         words => {
             if !words.contains(&"--list") {

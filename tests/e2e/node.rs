@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const PAUSE: &str = "localhost/podgrace-pause:1";
 
 /// What the chart calls Podgrace's own image where nobody says otherwise.
-const PODGRACE: &str = concat!("localhost/podgrace:", env!("CARGO_PKG_VERSION"));
+pub(crate) const PODGRACE: &str = concat!("localhost/podgrace:", env!("CARGO_PKG_VERSION"));
 
 /// A running node.
 pub(crate) struct Node {
@@ -263,7 +263,7 @@ fn pause() -> Image {
 }
 
 /// Podgrace's image, as the Dockerfile makes it.
-fn podgrace() -> Result<Image, String> {
+pub(crate) fn podgrace() -> Result<Image, String> {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/static/podgrace");
     let program = std::env::var_os("PODGRACE_E2E_BINARY").map_or(built, PathBuf::from);
     let bytes = std::fs::read(&program).unwrap_or_default();

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::bed::{Bed, Kind, Programs};
 use crate::capsule;
+use crate::node;
 use crate::processes::Processes;
 
 /// Where it keeps its files.
@@ -66,6 +67,18 @@ pub(crate) async fn stay(home: &Path) -> Result<(), String> {
     let _bed = Bed::start(&programs, home, Kind::Node, &[]).await?;
     std::fs::write(home.join("ready"), "").map_err(|why| why.to_string())?;
     std::future::pending().await
+}
+
+/// Writes our image as an archive that container runtimes load.
+pub(crate) fn image(file: &Path) -> Result<(), String> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|why| why.to_string())?;
+    let written = node::podgrace()?
+        .write(folder)
+        .map_err(|why| why.to_string())?;
+    std::fs::rename(written, file).map_err(|why| why.to_string())?;
+    println!("{} holds {}", file.display(), node::PODGRACE);
+    Ok(())
 }
 
 fn leave(processes: Processes, home: &Path) -> Result<(), String> {

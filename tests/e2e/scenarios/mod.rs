@@ -9,12 +9,15 @@ mod corners;
 mod deployed;
 mod explained;
 mod invariants;
+mod kept;
 mod killed;
 mod makers;
 mod namespaces;
 mod node;
+mod page;
 mod plugin;
 mod reinvocation;
+mod switched;
 mod versions;
 mod workloads;
 
@@ -88,6 +91,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("certificates are healed", |c| {
         Box::pin(certificates::healed(c))
     }),
+    ("certificates expire", |c| {
+        Box::pin(certificates::expired(c))
+    }),
     ("no API server at the start", |c| {
         Box::pin(certificates::unreachable(c))
     }),
@@ -101,6 +107,7 @@ pub(crate) const NODE: &[(&str, Scenario)] = &[
     ("explained beside what pods did", |c| {
         Box::pin(explained::run(c))
     }),
+    ("the pages on installing", |c| Box::pin(page::run(c))),
     ("podgrace in a pod", |c| Box::pin(deployed::confined(c))),
     ("containers of a Deployment", |c| {
         Box::pin(deployed::injected(c))
@@ -112,6 +119,13 @@ pub(crate) const NODE: &[(&str, Scenario)] = &[
     ("podgrace is restarted", |c| {
         Box::pin(deployed::restarted(c))
     }),
+    ("podgrace's certificate is renewed", |c| {
+        Box::pin(kept::rotated(c))
+    }),
+    ("podgrace's manifests are applied", |c| {
+        Box::pin(kept::applied(c))
+    }),
+    ("podgrace is switched off", |c| Box::pin(switched::off(c))),
 ];
 
 fn passed() -> Outcome {
