@@ -25,6 +25,8 @@ pub(crate) struct Cluster {
     pub(crate) folder: PathBuf,
     pub(crate) kubeconfig: PathBuf,
     pub(crate) kubectl: Option<PathBuf>,
+    /// What the API server says that it is.
+    pub(crate) version: String,
     pub(crate) audit_log: Option<PathBuf>,
     pub(crate) controllers: bool,
     /// What runs containers, in scenarios of a node.
@@ -76,6 +78,7 @@ impl Cluster {
                 folder: folder.to_owned(),
                 kubeconfig: kubeconfig.into(),
                 kubectl: Some("kubectl".into()),
+                version: String::new(),
                 audit_log: None,
                 controllers: true,
                 node: None,
@@ -101,6 +104,7 @@ impl Cluster {
             folder: folder.to_owned(),
             kubeconfig: bed.kubeconfig,
             kubectl: programs.own("kubectl"),
+            version: String::new(),
             audit_log: Some(bed.audit_log),
             controllers: bed.controllers,
             node: bed.node,
@@ -108,12 +112,12 @@ impl Cluster {
         })
     }
 
-    async fn versioned(self, since: Instant) -> Result<Self, String> {
-        let cluster = self;
-        let version = cluster.client.apiserver_version().await;
+    async fn versioned(mut self, since: Instant) -> Result<Self, String> {
+        let version = self.client.apiserver_version().await;
         let version = version.map_err(|why| format!("the cluster does not answer: {why}"))?;
-        step(&format!("Kubernetes {}", version.git_version), since);
-        Ok(cluster)
+        self.version = version.git_version;
+        step(&format!("Kubernetes {}", self.version), since);
+        Ok(self)
     }
 
     /// What runs containers; scenarios of a node have it.

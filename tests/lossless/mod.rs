@@ -1,0 +1,185 @@
+//! The proof: what requests are lost without Podgrace and with it, on real containers.
+//!
+//! `e2e lossless [--short] [--runs=N] [ROW…]` measures; a ROW is a scenario's number or a row's. What was measured
+//! is written into `results/`, row by row, so that it can be interrupted.
+
+mod images;
+mod kubelet;
+pub(crate) mod load;
+mod measure;
+mod observe;
+mod outside;
+mod place;
+mod podgrace;
+pub(crate) mod report;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use place::Place;
+use podgrace::Podgrace;
+use report::data::{Conditions, Results, Run, Side};
+use report::rows::{ROWS, Row};
+
+use crate::cluster::Cluster;
+use crate::step;
+
+/// A generator that was later than this has measured itself, in milliseconds: 1 of 100 requests, and the worst.
+const LATE: (f64, f64) = (20.0, 400.0);
+
+/// How many runs in a row may be thrown away.
+const PATIENCE: u32 = 5;
+
+/// After how long the Service certainly leads to whoever is ready.
+const KNOWN: Duration = Duration::from_secs(2);
+
+/// What is to be measured.
+struct Wanted {
+    rows: Vec<&'static Row>,
+    runs: usize,
+}
+
+impl Wanted {
+    fn read(words: &[&str]) -> Result<Self, String> {
+        let mut wanted = Self {
+            rows: Vec::new(),
+            runs: 3,
+        };
+        for word in words {
+            if let Some(runs) = word.strip_prefix("--runs=") {
+                wanted.runs = runs.parse().map_err(|why| format!("{word}: {why}"))?;
+                continue;
+            }
+            let meant = |row: &&Row| row.id == *word || row.scenario() == *word;
+            let before = wanted.rows.len();
+            wanted.rows.extend(ROWS.iter().filter(meant));
+            if wanted.rows.len() == before {
+                return Err(format!("there is no row {word}"));
+            }
+        }
+        if wanted.rows.is_empty() {
+            wanted.rows.extend(ROWS);
+        }
+        Ok(wanted)
+    }
+}
+
+/// Says what is wrong with these words before anything is started for them.
+pub(crate) fn check(words: &[&str]) -> Result<(), String> {
+    Wanted::read(words).map(|_| ())
+}
+
+/// Measures, in a capsule.
+pub(crate) async fn run(folder: &Path, words: &[&str]) -> Result<(), String> {
+    let wanted = Wanted::read(words)?;
+    let since = Instant::now();
+    let cluster = Arc::new(Cluster::open_node(folder).await?);
+    images::import(cluster.node())?;
+    let podgrace = Podgrace::install(&cluster).await?;
+    step("Podgrace is installed", since);
+    for row in wanted.rows {
+        let since = Instant::now();
+        step(&format!("row {}: {}", row.id, row.title), since);
+        measure_row(&cluster, &podgrace, row, wanted.runs).await?;
+        step(&format!("row {}", row.id), since);
+    }
+    Ok(())
+}
+
+async fn measure_row(
+    cluster: &Arc<Cluster>,
+    podgrace: &Podgrace,
+    row: &Row,
+    runs: usize,
+) -> Result<(), String> {
+    let mut places = Vec::new();
+    for side in Side::ALL {
+        let place = Place::make(cluster, row, side).await;
+        if side == Side::With {
+            podgrace.asked(&place.namespace).await;
+        }
+        place.apply(row).await;
+        places.push(place);
+    }
+    let mut results = Results {
+        conditions: conditions(cluster),
+        manifest: row.digest(),
+        thrown_away: 0,
+        runs: Vec::new(),
+    };
+    let mut in_a_row = 0;
+    while results.runs.len() < runs {
+        for place in &places {
+            place.settled().await;
+        }
+        // Who is ready is known to kube-proxy a second later.
+        tokio::time::sleep(KNOWN).await;
+        let since = Instant::now();
+        let mut run = measure::run(cluster, row, &places.iter().collect::<Vec<_>>()).await?;
+        let late = run.values().any(|run| run.late.p99 > LATE.0 || run.late.max > LATE.1);
+        for (side, run) in &run {
+            step(&format!("  {:7} {}", side.name(), in_short(run)), since);
+        }
+        if late {
+            step("  thrown away: the generator was late", since);
+            results.thrown_away += 1;
+            in_a_row += 1;
+            if in_a_row == PATIENCE {
+                return Err(format!(
+                    "row {}: the generator was late {PATIENCE} times in a row: this machine has too much else to do",
+                    row.id
+                ));
+            }
+            continue;
+        }
+        in_a_row = 0;
+        if !results.runs.is_empty() {
+            // One is drawn.
+            run.values_mut().for_each(|run| run.course.clear());
+        }
+        results.runs.push(run);
+    }
+    results.write(row.id)?;
+    for place in places {
+        place.remove().await;
+    }
+    Ok(())
+}
+
+fn in_short(run: &Run) -> String {
+    let clients = run.clients.values().map(|tally| {
+        let how: Vec<String> = tally
+            .failed
+            .iter()
+            .map(|(failure, count)| format!("{count} {failure:?}"))
+            .collect();
+        let how = if how.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", how.join(", "))
+        };
+        format!("{} of {}{how}", tally.lost(), tally.sent)
+    });
+    let clients: Vec<String> = clients.collect();
+    format!(
+        "{}; late {:.1} ms, {:.0} at most",
+        clients.join("; "),
+        run.late.p99,
+        run.late.max
+    )
+}
+
+fn conditions(cluster: &Cluster) -> Conditions {
+    let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
+    let load = read("/proc/loadavg");
+    Conditions {
+        date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
+        podgrace: env!("CARGO_PKG_VERSION").to_owned(),
+        kubernetes: cluster.version.clone(),
+        containerd: cluster.node().containerd_version(),
+        kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+        cores: std::thread::available_parallelism().map_or(0, usize::from),
+        load: load.split(' ').next().unwrap_or_default().to_owned(),
+    }
+}

@@ -1,0 +1,7 @@
+//! What was measured, and how it is shown: data, pictures, tables. Shared by the proof, which makes the data, and
+//! by tests that hold what is shown and what is predicted against them.
+
+pub(crate) mod data;
+pub(crate) mod picture;
+pub(crate) mod rows;
+mod words;
