@@ -13,9 +13,11 @@
 mod report;
 
 use std::fs;
+use std::path::Path;
 
 use report::data::Results;
 use report::picture::{self, picture};
+use report::prediction::contradictions;
 use report::rows::ROWS;
 
 #[test]
@@ -34,6 +36,22 @@ fn every_row_has_results_of_its_manifests() {
 }
 
 #[test]
+fn explain_predicts_what_was_measured() {
+    let program = Path::new(env!("CARGO_BIN_EXE_podgrace"));
+    let mut wrong = Vec::new();
+    for row in ROWS {
+        if let Some(results) = Results::read(row.id) {
+            wrong.extend(contradictions(program, row, &results));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "explain and the cluster differ:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
 fn pictures_show_the_results() {
     let update = std::env::var_os("UPDATE_LOSSLESS").is_some();
     let mut stale = Vec::new();
@@ -48,5 +66,8 @@ fn pictures_show_the_results() {
             stale.push(row.id);
         }
     }
-    assert_eq!(stale, [""; 0], "UPDATE_LOSSLESS=1 cargo test --test lossless");
+    assert_eq!(
+        stale, [""; 0],
+        "UPDATE_LOSSLESS=1 cargo test --test lossless"
+    );
 }

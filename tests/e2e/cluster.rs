@@ -206,8 +206,11 @@ impl Cluster {
     }
 
     pub(crate) async fn delete(&self, path: &str, name: &str) -> Reply {
-        self.send(Request::new(path).delete(name, &DeleteParams::default()))
-            .await
+        self.delete_with(path, name, &DeleteParams::default()).await
+    }
+
+    pub(crate) async fn delete_with(&self, path: &str, name: &str, params: &DeleteParams) -> Reply {
+        self.send(Request::new(path).delete(name, params)).await
     }
 
     /// Makes a namespace in which pods can be made.

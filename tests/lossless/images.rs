@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use crate::image::Image;
-use crate::node::Node;
+use crate::node::{self, Node};
 
 /// What manifests call the specimen.
 const SPECIMEN: &str = "localhost/specimen:test";
+
+/// The same beside a shell and its programs.
+pub(crate) const SHELL: &str = "localhost/specimen-shell:test";
 
 /// Makes what the manifests name known to the node.
 pub(crate) fn import(node: &Node) -> Result<(), String> {
@@ -15,9 +18,9 @@ pub(crate) fn import(node: &Node) -> Result<(), String> {
         let program = program.display();
         return Err(format!("there is no {program}: make specimen"));
     }
-    let image = Image::new(SPECIMEN)
-        .file("/specimen", &program, 0o755)
-        .user("65532:65532")
-        .entrypoint(&["/specimen"]);
-    node.import(&image)
+    for image in [Image::new(SPECIMEN), node::base(SHELL)] {
+        let image = image.file("/specimen", &program, 0o755);
+        node.import(&image.user("65532:65532").entrypoint(&["/specimen"]))?;
+    }
+    Ok(())
 }

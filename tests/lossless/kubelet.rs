@@ -90,7 +90,12 @@ fn value<'l>(line: &'l str, word: &str) -> Option<&'l str> {
 fn time(line: &str) -> Option<f64> {
     let (day, rest) = line.get(1..)?.split_once(' ')?;
     let year = jiff::Timestamp::now().to_zoned(TimeZone::UTC).year();
-    let text = format!("{year}-{}-{}T{}", day.get(..2)?, day.get(2..)?, rest.get(..15)?);
+    let text = format!(
+        "{year}-{}-{}T{}",
+        day.get(..2)?,
+        day.get(2..)?,
+        rest.get(..15)?
+    );
     let time: DateTime = text.parse().ok()?;
     let zoned = time.to_zoned(TimeZone::UTC).ok()?;
     Some(zoned.timestamp().as_duration().as_secs_f64())

@@ -6,12 +6,12 @@
 #
 # Each row's results are written as soon as it has been measured, so it can be interrupted.
 
-.PHONY: lossless specimen
+.PHONY: lossless specimen spring java-programs
 
 SPECIMEN := target/static/specimen
 
 lossless: export PODGRACE_E2E_BINARY ?= $(abspath $(STATIC))
-lossless: cluster-programs node-programs $(TOOLS)/helm4 static specimen ## Measure what requests are lost, into docs/lossless.md; SCENARIO=3 for one
+lossless: cluster-programs node-programs $(TOOLS)/helm4 static specimen spring ## Measure what requests are lost, into docs/lossless.md; SCENARIO=3 for one
 	cargo build --quiet --test e2e
 	$(E2E) lossless $(if $(RUNS),--runs=$(RUNS)) $(SCENARIO)
 
@@ -19,3 +19,28 @@ specimen: ## Build the application whose requests are counted: target/static/spe
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --example specimen --profile $(STATIC_PROFILE) \
 		--target $(TARGET) --target-dir target/static
 	ln -f target/static/$(TARGET)/$(subst dev,debug,$(STATIC_PROFILE))/examples/specimen $(SPECIMEN)
+
+# The versions that the manifests name.
+SPRING_VERSIONS := 3.3.13 4.1.2
+SPRING := target/spring
+SPRING_SOURCES := $(shell find tests/lossless/spring -type f)
+JAVA_MODULES := java.base,java.logging,java.xml,java.naming,java.sql,java.management,java.instrument,java.desktop,$(\
+)java.security.jgss,java.net.http,jdk.management,jdk.unsupported,jdk.crypto.ec
+
+spring: $(SPRING)/jre $(SPRING_VERSIONS:%=$(SPRING)/%/app.jar) ## Build the Spring Boot applications and a Java for their images
+
+java-programs:
+	@command -v mvn >/dev/null && command -v jlink >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends maven openjdk-17-jdk-headless; \
+	else \
+		echo 'Maven and a JDK 17 are missing (Debian: apt-get install maven openjdk-17-jdk-headless)' >&2; exit 1; \
+	fi
+
+$(SPRING)/%/app.jar: $(SPRING_SOURCES) | java-programs
+	mvn --quiet --batch-mode -f tests/lossless/spring/pom.xml package -Dboot.version=$*
+
+# What the application needs of Java, with its classes prepared.
+$(SPRING)/jre: | java-programs
+	rm -rf $@ && jlink --add-modules $(JAVA_MODULES) --strip-debug --no-header-files --no-man-pages --output $@ && \
+	$@/bin/java -Xshare:dump >/dev/null

@@ -11,10 +11,9 @@ use super::load::{self, Plan, Record};
 use super::observe::{Observer, Seen, now};
 use super::outside::Outside;
 use super::place::Place;
-use super::report::data::{
-    Client, Container, Lateness, Mark, Pod, Run, SLICE, Side, Slice, Tally,
-};
-use super::report::rows::{Load, Row};
+use super::podgrace::Podgrace;
+use super::report::data::{Client, Container, Lateness, Mark, Pod, Run, SLICE, Side, Slice, Tally};
+use super::report::rows::Row;
 use crate::cluster::Cluster;
 
 /// How long the load runs before the action, and after it has had its effect.
@@ -23,15 +22,20 @@ const QUIET: Duration = Duration::from_secs(3);
 /// Runs the action on all of these places at once.
 pub(crate) async fn run(
     cluster: &Arc<Cluster>,
+    podgrace: &Podgrace,
     row: &Row,
-    places: &[&Place],
+    places: &[Place],
 ) -> Result<BTreeMap<Side, Run>, String> {
     let mut loads = Vec::new();
     for place in places {
-        loads.push(UnderLoad::start(cluster, row.load, place).await?);
+        loads.push(UnderLoad::start(cluster, row, place).await?);
     }
     tokio::time::sleep(QUIET).await;
-    let marks = futures::future::join_all(places.iter().map(|place| place.act(row.action))).await;
+    let acts = places.iter().map(|place| place.act(row.action));
+    let marks = tokio::select! {
+        marks = futures::future::join_all(acts) => marks,
+        never = podgrace.meanwhile(row.circumstance) => never,
+    };
     tokio::time::sleep(QUIET).await;
     for load in &loads {
         load.stop()?;
@@ -55,7 +59,7 @@ struct UnderLoad {
 }
 
 impl UnderLoad {
-    async fn start(cluster: &Arc<Cluster>, load: Load, place: &Place) -> Result<Self, String> {
+    async fn start(cluster: &Arc<Cluster>, row: &Row, place: &Place) -> Result<Self, String> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let target = place.address().await;
@@ -63,8 +67,8 @@ impl UnderLoad {
         let file = cluster.folder.join(format!("{name}.records"));
         let plan = Plan {
             target: target.parse().map_err(|why| format!("{target}: {why}"))?,
-            rate: load.rate,
-            timeout: load.timeout,
+            rate: row.load.rate,
+            timeout: row.load.timeout,
             file: file.clone(),
         };
         let outside = Outside::new(number)?;
@@ -72,7 +76,7 @@ impl UnderLoad {
         command.arg(std::env::current_exe().map_err(|why| why.to_string())?);
         command.arg("lossless-load");
         command.arg(serde_json::to_string(&plan).map_err(|why| why.to_string())?);
-        let observer = Observer::start(&cluster.client(), &place.namespace);
+        let observer = Observer::start(&cluster.client(), &place.namespace, row.management);
         let mut processes = cluster.processes.lock().expect("no panic");
         let kubelet = kubelet::Log::here(&processes.log("kubelet"));
         processes.start(&name, command)?;
@@ -91,7 +95,9 @@ impl UnderLoad {
     fn stop(&self) -> Result<(), String> {
         let processes = self.cluster.processes.lock().expect("no panic");
         let id = processes.id(&self.name).ok_or("the load does not run")?;
-        let status = std::process::Command::new("kill").arg(id.to_string()).status();
+        let status = std::process::Command::new("kill")
+            .arg(id.to_string())
+            .status();
         status.map_err(|why| why.to_string())?;
         Ok(())
     }
@@ -212,7 +218,9 @@ fn pod(
     after: impl Fn(f64) -> f64 + Copy,
 ) -> Pod {
     let answered = || {
-        let own = records.iter().filter(|record| record.pod.as_deref() == Some(name));
+        let own = records
+            .iter()
+            .filter(|record| record.pod.as_deref() == Some(name));
         own.filter(|record| record.failure.is_none())
     };
     let last = |moments: &mut dyn Iterator<Item = f64>| moments.max_by(f64::total_cmp).map(after);
@@ -225,6 +233,9 @@ fn pod(
         unready: seen.unready.map(after),
         last_new: last(&mut answered().filter_map(|record| record.connected)),
         last_answer: last(&mut answered().map(|record| record.due + record.took)),
+        out_of_service: seen
+            .out_of_service
+            .map(|(first, last)| (after(first), after(last))),
         restarts: seen.restarts,
         containers: BTreeMap::new(),
     };
@@ -233,7 +244,10 @@ fn pod(
         own.listening = Some(after(*at));
     }
     for ((_, container), end) in ends.iter().filter(|((of, _), _)| of == name) {
-        let lasted = end.sigterm.zip(end.exit).map(|(sigterm, exit)| exit - sigterm);
+        let lasted = end
+            .sigterm
+            .zip(end.exit)
+            .map(|(sigterm, exit)| exit - sigterm);
         let own = pod.containers.entry(container.clone()).or_default();
         *own = Container {
             pre_stop_end: end.pre_stop.map(after),

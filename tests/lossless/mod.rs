@@ -12,7 +12,9 @@ mod outside;
 mod place;
 mod podgrace;
 pub(crate) mod report;
+mod spring;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +22,7 @@ use std::time::{Duration, Instant};
 use place::Place;
 use podgrace::Podgrace;
 use report::data::{Conditions, Results, Run, Side};
-use report::rows::{ROWS, Row};
+use report::rows::{Circumstance, ROWS, Row};
 
 use crate::cluster::Cluster;
 use crate::step;
@@ -51,6 +53,11 @@ impl Wanted {
                 wanted.runs = runs.parse().map_err(|why| format!("{word}: {why}"))?;
                 continue;
             }
+            if *word == "--short" {
+                wanted.runs = 1;
+                wanted.rows.extend(ROWS.iter().filter(|row| row.short));
+                continue;
+            }
             let meant = |row: &&Row| row.id == *word || row.scenario() == *word;
             let before = wanted.rows.len();
             wanted.rows.extend(ROWS.iter().filter(meant));
@@ -76,59 +83,76 @@ pub(crate) async fn run(folder: &Path, words: &[&str]) -> Result<(), String> {
     let since = Instant::now();
     let cluster = Arc::new(Cluster::open_node(folder).await?);
     images::import(cluster.node())?;
-    let podgrace = Podgrace::install(&cluster).await?;
+    if wanted.rows.iter().any(|row| row.scenario() == "7") {
+        spring::import(cluster.node())?;
+    }
+    let podgrace = Arc::new(Podgrace::install(&cluster).await?);
     step("Podgrace is installed", since);
+    let mut failed = Vec::new();
     for row in wanted.rows {
         let since = Instant::now();
         step(&format!("row {}: {}", row.id, row.title), since);
-        measure_row(&cluster, &podgrace, row, wanted.runs).await?;
-        step(&format!("row {}", row.id), since);
+        let measured = measure_row(
+            Arc::clone(&cluster),
+            Arc::clone(&podgrace),
+            row,
+            wanted.runs,
+        );
+        // A task of its own, so that a panic is that row's alone.
+        let ended = tokio::spawn(measured).await;
+        let ended = ended.unwrap_or_else(|_| Err("it panicked".to_owned()));
+        if let Err(why) = ended {
+            step(&format!("row {}: FAILED, {why}", row.id), since);
+            failed.push(row.id);
+        }
+        podgrace.after(row.circumstance).await?;
     }
-    Ok(())
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "rows that could not be measured: {}",
+            failed.join(", ")
+        )),
+    }
 }
 
 async fn measure_row(
-    cluster: &Arc<Cluster>,
-    podgrace: &Podgrace,
-    row: &Row,
+    cluster: Arc<Cluster>,
+    podgrace: Arc<Podgrace>,
+    row: &'static Row,
     runs: usize,
 ) -> Result<(), String> {
     let mut places = Vec::new();
     for side in Side::ALL {
-        let place = Place::make(cluster, row, side).await;
-        if side == Side::With {
+        places.push(Place::make(&cluster, row, side).await);
+    }
+    podgrace.before(row.circumstance).await?;
+    for place in &places {
+        if place.side == Side::With && row.circumstance != Circumstance::PodgraceIsAway {
             podgrace.asked(&place.namespace).await;
         }
         place.apply(row).await;
-        places.push(place);
     }
     let mut results = Results {
-        conditions: conditions(cluster),
+        conditions: conditions(&cluster),
         manifest: row.digest(),
         thrown_away: 0,
         runs: Vec::new(),
     };
     let mut in_a_row = 0;
     while results.runs.len() < runs {
-        for place in &places {
-            place.settled().await;
-        }
-        // Who is ready is known to kube-proxy a second later.
-        tokio::time::sleep(KNOWN).await;
         let since = Instant::now();
-        let mut run = measure::run(cluster, row, &places.iter().collect::<Vec<_>>()).await?;
-        let late = run.values().any(|run| run.late.p99 > LATE.0 || run.late.max > LATE.1);
+        let mut run = run_once(&cluster, &podgrace, row, &places).await?;
         for (side, run) in &run {
             step(&format!("  {:7} {}", side.name(), in_short(run)), since);
         }
-        if late {
+        if run.values().any(is_late) {
             step("  thrown away: the generator was late", since);
             results.thrown_away += 1;
             in_a_row += 1;
             if in_a_row == PATIENCE {
                 return Err(format!(
-                    "row {}: the generator was late {PATIENCE} times in a row: this machine has too much else to do",
-                    row.id
+                    "the generator was late {PATIENCE} times in a row: this machine has too much else to do"
                 ));
             }
             continue;
@@ -145,6 +169,30 @@ async fn measure_row(
         place.remove().await;
     }
     Ok(())
+}
+
+/// Both sides once, at the same time where that is honest.
+async fn run_once(
+    cluster: &Arc<Cluster>,
+    podgrace: &Podgrace,
+    row: &Row,
+    places: &[Place],
+) -> Result<BTreeMap<Side, Run>, String> {
+    let mut both = BTreeMap::new();
+    let at_once = if row.together { places.len() } else { 1 };
+    for places in places.chunks(at_once) {
+        for place in places {
+            place.settled().await;
+        }
+        // Who is ready is known to kube-proxy a second later.
+        tokio::time::sleep(KNOWN).await;
+        both.extend(measure::run(cluster, podgrace, row, places).await?);
+    }
+    Ok(both)
+}
+
+fn is_late(run: &Run) -> bool {
+    run.late.p99 > LATE.0 || run.late.max > LATE.1
 }
 
 fn in_short(run: &Run) -> String {

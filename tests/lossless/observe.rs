@@ -31,6 +31,8 @@ pub(crate) struct Seen {
     pub(crate) deleted: Option<f64>,
     pub(crate) unready: Option<f64>,
     pub(crate) restarts: u32,
+    pub(crate) out_of_service: Option<(f64, f64)>,
+    address: Option<String>,
     /// When the application in a container listened for the first time.
     pub(crate) listening: BTreeMap<String, f64>,
 }
@@ -46,16 +48,20 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    pub(crate) fn start(client: &Client, namespace: &str) -> Self {
+    /// `management` is where a pod that is told to end is asked for its readiness.
+    pub(crate) fn start(client: &Client, namespace: &str, management: Option<u16>) -> Self {
         let all = All::default();
         let logs = Arc::new(Mutex::new(Logs::default()));
         let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
         let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(watch_pods(pods, Arc::clone(&all))),
             tokio::spawn(watch_endpoints(slices, Arc::clone(&all))),
             tokio::spawn(open_logs(namespace.to_owned(), Arc::clone(&logs))),
         ];
+        if let Some(port) = management {
+            tasks.push(tokio::spawn(ask_for_readiness(port, Arc::clone(&all))));
+        }
         Self {
             namespace: namespace.to_owned(),
             all,
@@ -106,8 +112,10 @@ async fn watch_pods(pods: Api<Pod>, all: All) {
             seen.deleted.get_or_insert_with(now);
         }
         seen.injected = pod.annotations().contains_key("podgrace.io/injected");
-        let statuses = pod.status.and_then(|status| status.container_statuses);
-        let restarts = statuses.iter().flatten().map(|status| status.restart_count);
+        let status = pod.status.unwrap_or_default();
+        seen.address = status.pod_ip;
+        let containers = status.container_statuses.into_iter().flatten();
+        let restarts = containers.map(|container| container.restart_count);
         seen.restarts = restarts.sum::<i32>().unsigned_abs();
     }
 }
@@ -140,6 +148,36 @@ async fn watch_endpoints(slices: Api<EndpointSlice>, all: All) {
                 seen.unready.get_or_insert_with(now);
             }
         }
+    }
+}
+
+/// Asks pods that are leaving for Spring Boot's readiness.
+async fn ask_for_readiness(port: u16, all: All) {
+    let client = reqwest::Client::new();
+    loop {
+        let leaving: Vec<(String, String)> = {
+            let all = all.lock().expect("no panic");
+            let leaving = all.iter().filter(|(_, seen)| seen.deleted.is_some());
+            let known =
+                leaving.filter_map(|(name, seen)| Some((name.clone(), seen.address.clone()?)));
+            known.collect()
+        };
+        for (name, address) in leaving {
+            let url = format!("http://{address}:{port}/actuator/health/readiness");
+            let asked = client.get(url).timeout(Duration::from_millis(200)).send();
+            let Ok(answer) = asked.await else { continue };
+            if answer
+                .text()
+                .await
+                .is_ok_and(|text| text.contains("OUT_OF_SERVICE"))
+            {
+                let mut all = all.lock().expect("no panic");
+                let seen = all.entry(name).or_default();
+                let (first, _) = seen.out_of_service.unwrap_or((now(), 0.0));
+                seen.out_of_service = Some((first, now()));
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -27,7 +27,10 @@ impl Outside {
         let name = &*outside.name;
         let pair = ["type", "veth", "peer", "name", "node", "netns", name];
         ip(&[&["link", "add", name], &pair[..]].concat(), None)?;
-        ip(&["address", "add", &format!("{here}/30"), "dev", name], None)?;
+        ip(
+            &["address", "add", &format!("{here}/30"), "dev", name],
+            None,
+        )?;
         ip(&["link", "set", name, "up"], None)?;
         let inside = ["-n", name];
         for words in [

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::observe::now;
@@ -12,8 +13,11 @@ use super::report::rows::{Action, Row};
 use crate::cluster::{Cluster, pods};
 use crate::helm::said;
 
-/// How long an action may take to have its effect: some never have.
+/// How long an action may take to have its effect.
 const PATIENCE: Duration = Duration::from_secs(180);
+
+/// The same for one that never has it on one side.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(45);
 
 pub(crate) struct Place {
     cluster: Arc<Cluster>,
@@ -49,7 +53,9 @@ impl Place {
         command.args(["apply", "--namespace", &self.namespace, "--filename"]);
         command.arg(row.manifest_file());
         let applied = tokio::task::spawn_blocking(move || said(&mut command)).await;
-        applied.expect("no panic").unwrap_or_else(|why| panic!("kubectl: {why}"));
+        applied
+            .expect("no panic")
+            .unwrap_or_else(|why| panic!("kubectl: {why}"));
     }
 
     /// The Service's address.
@@ -75,12 +81,50 @@ impl Place {
                 self.restart().await;
                 mark(self.settled().await);
             }
+            Action::Update(arguments) => {
+                mark("rollout");
+                let containers = json!([{"name": "web", "args": arguments}]);
+                let change = json!({"spec": {"template": {"spec": {"containers": containers}}}});
+                self.patch(&Patch::Strategic(change)).await;
+                mark(self.settled_within(LITTLE_PATIENCE).await);
+            }
             Action::Scale(steps) => {
                 for replicas in steps {
                     mark(&format!("scale to {replicas}"));
-                    self.merge(json!({"spec": {"replicas": replicas}})).await;
+                    let change = json!({"spec": {"replicas": replicas}});
+                    self.patch(&Patch::Merge(change)).await;
                     mark(self.settled().await);
                 }
+            }
+            Action::Delete | Action::DeleteAll | Action::Force => {
+                let params = match action {
+                    Action::Force => DeleteParams::default().grace_period(0),
+                    _ => DeleteParams::default(),
+                };
+                let all = self.pods().await;
+                let count = if action == Action::DeleteAll {
+                    all.len()
+                } else {
+                    1
+                };
+                mark("delete");
+                let deletions = all.iter().take(count).map(|pod| self.delete(pod, &params));
+                futures::future::join_all(deletions).await;
+                mark(self.settled().await);
+            }
+            Action::Evict => {
+                let pod = self.pods().await.remove(0);
+                let name = &pod["metadata"]["name"];
+                let path = format!("{}/{}/eviction", pods(&self.namespace), text(name));
+                let eviction = json!({
+                    "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name},
+                });
+                mark("evict");
+                self.cluster
+                    .create(&path, &eviction, false)
+                    .await
+                    .accepted();
+                mark(self.settled().await);
             }
         }
         marks
@@ -90,12 +134,22 @@ impl Place {
     async fn restart(&self) {
         let annotations = json!({"kubectl.kubernetes.io/restartedAt": now().to_string()});
         let template = json!({"metadata": {"annotations": annotations}});
-        self.merge(json!({"spec": {"template": template}})).await;
+        let change = json!({"spec": {"template": template}});
+        self.patch(&Patch::Merge(change)).await;
     }
 
-    async fn merge(&self, change: Value) {
+    async fn patch(&self, patch: &Patch<Value>) {
+        let path = self.deployments();
+        let params = PatchParams::default();
+        let reply = self.cluster.patch(&path, "web", patch, &params).await;
+        reply.accepted();
+    }
+
+    async fn delete(&self, pod: &Value, params: &DeleteParams) {
+        let path = pods(&self.namespace);
+        let name = text(&pod["metadata"]["name"]);
         self.cluster
-            .merge(&self.deployments(), "web", &change)
+            .delete_with(&path, name, params)
             .await
             .accepted();
     }
@@ -106,9 +160,13 @@ impl Place {
 
     /// Waits until exactly the replicas that are wanted are there and available, all of the newest template.
     pub(crate) async fn settled(&self) -> &'static str {
+        self.settled_within(PATIENCE).await
+    }
+
+    async fn settled_within(&self, patience: Duration) -> &'static str {
         let since = Instant::now();
         while !self.is_settled().await {
-            if since.elapsed() > PATIENCE {
+            if since.elapsed() > patience {
                 return "given up";
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -117,7 +175,11 @@ impl Place {
     }
 
     async fn is_settled(&self) -> bool {
-        let stored = self.cluster.get(&self.deployments(), "web").await.accepted();
+        let stored = self
+            .cluster
+            .get(&self.deployments(), "web")
+            .await
+            .accepted();
         let (spec, status) = (&stored["spec"], &stored["status"]);
         let count = |name: &str| status[name].as_u64().unwrap_or(0);
         let wanted = spec["replicas"].as_u64().unwrap_or(1);
@@ -132,16 +194,35 @@ impl Place {
         self.cluster.list(&pods(&self.namespace), "app=web").await
     }
 
-    /// Removes everything, and waits for it.
+    /// Removes everything, and waits for it. Nobody is served any more, so pods need not take their time.
     pub(crate) async fn remove(self) {
         self.cluster
             .delete("/api/v1/namespaces", &self.namespace)
             .await
             .accepted();
         let since = Instant::now();
-        while !self.cluster.list(&pods(&self.namespace), "").await.is_empty() {
-            assert!(since.elapsed() < PATIENCE, "pods of {} stay", self.namespace);
-            tokio::time::sleep(Duration::from_millis(200)).await;
+        let at_once = DeleteParams::default().grace_period(0);
+        let path = pods(&self.namespace);
+        loop {
+            let left = self.cluster.list(&path, "").await;
+            if left.is_empty() {
+                return;
+            }
+            assert!(
+                since.elapsed() < PATIENCE,
+                "pods of {} stay",
+                self.namespace
+            );
+            for pod in &left {
+                // It may be gone by now.
+                let name = text(&pod["metadata"]["name"]);
+                self.cluster.delete_with(&path, name, &at_once).await;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
 }

@@ -133,4 +133,3 @@ fn failure(why: &io::Error) -> Failure {
         _ => Failure::Other,
     }
 }
-

@@ -37,5 +37,7 @@ pub(super) fn write(file: &Path, records: &[Record]) -> io::Result<()> {
 
 pub(super) fn read(file: &Path) -> io::Result<Vec<Record>> {
     let lines = BufReader::new(File::open(file)?).lines();
-    lines.map(|line| Ok(serde_json::from_str(&line?)?)).collect()
+    lines
+        .map(|line| Ok(serde_json::from_str(&line?)?))
+        .collect()
 }

@@ -185,6 +185,9 @@ pub(crate) struct Pod {
     pub(crate) last_new: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) last_answer: Option<f64>,
+    /// When its readiness was OUT_OF_SERVICE, first and last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) out_of_service: Option<(f64, f64)>,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) restarts: u32,
     /// Those of its containers, by name.
@@ -212,6 +215,13 @@ pub(crate) struct Container {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+impl Pod {
+    /// The container that answers: every manifest calls it so.
+    pub(crate) fn serving(&self) -> Option<&Container> {
+        self.containers.get("web")
+    }
 }
 
 impl Results {

@@ -2,6 +2,8 @@
 //! by tests that hold what is shown and what is predicted against them.
 
 pub(crate) mod data;
+pub(crate) mod page;
 pub(crate) mod picture;
+pub(crate) mod prediction;
 pub(crate) mod rows;
 mod words;

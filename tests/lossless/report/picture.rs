@@ -57,7 +57,10 @@ pub(crate) fn file(row: &Row) -> PathBuf {
 
 /// The picture of a row, where one of its runs was kept to be drawn.
 pub(crate) fn picture(row: &Row, results: &Results) -> Option<String> {
-    let drawn = results.runs.iter().find(|run| run.values().any(|side| !side.course.is_empty()))?;
+    let drawn = results
+        .runs
+        .iter()
+        .find(|run| run.values().any(|side| !side.course.is_empty()))?;
     let from = drawn.values().map(|run| run.from).fold(0.0, f64::min);
     let until = drawn.values().map(|run| run.until).fold(1.0, f64::max);
     let mut picture = Picture {
@@ -164,16 +167,32 @@ impl Picture {
         self.y = top + 12.0;
         self.text("faint", MARGIN, words::client(client));
         self.y = top + 27.0;
-        let class = if tally.lost() > 0 { "lost-text" } else { "none-text" };
-        let said = format!("{} of {} lost", words::number(tally.lost()), words::number(tally.sent));
+        let class = if tally.lost() > 0 {
+            "lost-text"
+        } else {
+            "none-text"
+        };
+        let said = format!(
+            "{} of {} lost",
+            words::number(tally.lost()),
+            words::number(tally.sent)
+        );
         self.text(class, MARGIN, &said);
         let course = run.course.get(&client).map_or(&[][..], Vec::as_slice);
-        let most = course.iter().map(|slice| slice.0 + slice.1).max().unwrap_or(1).max(1);
+        let most = course
+            .iter()
+            .map(|slice| slice.0 + slice.1)
+            .max()
+            .unwrap_or(1)
+            .max(1);
         let mut second = run.from;
         for Slice(answered, lost, _) in course {
             let (x, width) = (self.at(second), SLICE * self.scale);
             let of = |count: u32| f64::from(count) / f64::from(most) * BARS;
-            let (good, bad) = (of(*answered), if *lost > 0 { of(*lost).max(2.0) } else { 0.0 });
+            let (good, bad) = (
+                of(*answered),
+                if *lost > 0 { of(*lost).max(2.0) } else { 0.0 },
+            );
             let bottom = top + BARS;
             self.rect("answered", x, bottom - good, width - 0.6, good);
             if *lost > 0 {
@@ -208,12 +227,16 @@ impl Picture {
     fn pod(&mut self, pod: &Pod, y: f64, each: f64, until: f64) {
         let (bar, line) = (each * 0.5, (each * 0.18).max(1.0));
         let (middle, below) = (y + bar / 2.0, y + bar + 1.0);
-        let Some(own) = pod.containers.values().next_back() else {
+        let Some(own) = pod.serving() else {
             return;
         };
         let gone = own.exit.unwrap_or(until);
         let created = pod.created.unwrap_or(self.from);
-        let listening = own.listening.unwrap_or(if pod.created.is_some() { gone } else { self.from });
+        let listening = own.listening.unwrap_or(if pod.created.is_some() {
+            gone
+        } else {
+            self.from
+        });
         let ends = own.sigterm.unwrap_or(gone);
         if listening > created {
             let (from, to) = (self.at(created), self.at(listening));
@@ -266,7 +289,11 @@ impl Picture {
             }
         }
         if let Some(exit) = own.exit.filter(|_| own.killed) {
-            self.cross(self.at(exit), y + height / 2.0, if small { 2.5 } else { 4.5 });
+            self.cross(
+                self.at(exit),
+                y + height / 2.0,
+                if small { 2.5 } else { 4.5 },
+            );
         }
     }
 
@@ -291,7 +318,11 @@ impl Picture {
             picture.text("faint", x + 30.0, text);
             x += 42.0 + 6.4 * text.len() as f64;
         };
-        entry(self, &|p, x| p.rect("answered", x, top, 22.0, 10.0), "answered");
+        entry(
+            self,
+            &|p, x| p.rect("answered", x, top, 22.0, 10.0),
+            "answered",
+        );
         entry(self, &|p, x| p.rect("lost", x, top, 22.0, 10.0), "lost");
         entry(
             self,
@@ -327,7 +358,11 @@ impl Picture {
             },
             "SIGTERM",
         );
-        entry(self, &|p, x| p.rect("drain", x, top + 2.0, 22.0, 5.0), "ends");
+        entry(
+            self,
+            &|p, x| p.rect("drain", x, top + 2.0, 22.0, 5.0),
+            "ends",
+        );
         entry(self, &|p, x| p.cross(x + 11.0, top + 4.0, 4.5), "SIGKILL");
         entry(
             self,

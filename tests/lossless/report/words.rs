@@ -43,10 +43,16 @@ pub(crate) fn pod(pod: &Pod) -> String {
 
 /// How many requests of all runs were lost.
 pub(crate) fn lost(results: &Results, side: Side, client: Client) -> String {
-    let tallies = || results.of(side).filter_map(|run| run.clients.get(&client));
-    let lost: u32 = tallies().map(|tally| tally.lost()).sum();
-    let sent: u32 = tallies().map(|tally| tally.sent).sum();
+    let (lost, sent) = counts(results, side, client);
     format!("{} of {}", number(lost), number(sent))
+}
+
+/// How many requests of all runs were lost, and how many were sent.
+pub(crate) fn counts(results: &Results, side: Side, client: Client) -> (u32, u32) {
+    let tallies = results.of(side).filter_map(|run| run.clients.get(&client));
+    tallies.fold((0, 0), |(lost, sent), tally| {
+        (lost + tally.lost(), sent + tally.sent)
+    })
 }
 
 /// With a comma for thousands.

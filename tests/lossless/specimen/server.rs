@@ -40,11 +40,7 @@ pub(crate) async fn serve(
 }
 
 /// Answers what comes on one connection.
-async fn connection(
-    stream: TcpStream,
-    answers_after: Duration,
-    mut phase: watch::Receiver<Phase>,
-) {
+async fn connection(stream: TcpStream, answers_after: Duration, mut phase: watch::Receiver<Phase>) {
     let _ = stream.set_nodelay(true);
     let now = phase.clone();
     let service = service_fn(|_: Request<Incoming>| async {
