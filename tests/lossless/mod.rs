@@ -131,7 +131,6 @@ async fn measure_row(
         if place.side == Side::With && row.circumstance != Circumstance::PodgraceIsAway {
             podgrace.asked(&place.namespace).await;
         }
-        place.apply(row).await;
     }
     let mut results = Results {
         conditions: conditions(&cluster),
@@ -182,7 +181,9 @@ async fn run_once(
     let at_once = if row.together { places.len() } else { 1 };
     for places in places.chunks(at_once) {
         for place in places {
-            place.settled().await;
+            // Again, for what the last run has changed.
+            place.apply(row).await;
+            place.answers().await?;
         }
         // Who is ready is known to kube-proxy a second later.
         tokio::time::sleep(KNOWN).await;

@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// The same for one that never has it on one side.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(45);
 
+/// What is said of an action that has had its effect.
+const SETTLED: &str = "settled";
+
 pub(crate) struct Place {
     cluster: Arc<Cluster>,
     pub(crate) side: Side,
@@ -159,7 +162,7 @@ impl Place {
     }
 
     /// Waits until exactly the replicas that are wanted are there and available, all of the newest template.
-    pub(crate) async fn settled(&self) -> &'static str {
+    async fn settled(&self) -> &'static str {
         self.settled_within(PATIENCE).await
     }
 
@@ -171,7 +174,29 @@ impl Place {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        "settled"
+        SETTLED
+    }
+
+    /// Waits until every pod answers: one that nobody holds back is called available long before.
+    pub(crate) async fn answers(&self) -> Result<(), String> {
+        if self.settled().await != SETTLED {
+            return Err(format!("{} never has its pods", self.namespace));
+        }
+        let client = reqwest::Client::new();
+        let since = Instant::now();
+        for pod in self.pods().await {
+            let address = pod["status"]["podIP"].as_str().unwrap_or_default();
+            // Of no such page it knows too.
+            let url = format!("http://{address}:8080/live");
+            let ask = || client.get(&url).timeout(Duration::from_secs(1)).send();
+            while ask().await.is_err() {
+                if since.elapsed() > PATIENCE {
+                    return Err(format!("a pod of {} never answers", self.namespace));
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+        Ok(())
     }
 
     async fn is_settled(&self) -> bool {

@@ -96,9 +96,13 @@ const LONG: Load = Load {
     timeout: 25,
 };
 
-/// A start of Java takes all that two cores have.
+/// A start of Java takes all that two cores have, and its first answers are slow.
 const SPRING: Row = Row {
     namespace: &[("podgrace.io/profile", "spring-boot")],
+    load: Load {
+        rate: 50,
+        timeout: 10,
+    },
     together: false,
     ..PLAIN
 };

@@ -42,9 +42,12 @@ pub(crate) async fn serve(
 /// Answers what comes on one connection.
 async fn connection(stream: TcpStream, answers_after: Duration, mut phase: watch::Receiver<Phase>) {
     let _ = stream.set_nodelay(true);
-    let now = phase.clone();
-    let service = service_fn(|_: Request<Incoming>| async {
-        tokio::time::sleep(answers_after).await;
+    let now = &phase.clone();
+    let service = service_fn(|request: Request<Incoming>| async move {
+        // Probes ask for other paths, and are answered at once.
+        if request.uri().path() == "/" {
+            tokio::time::sleep(answers_after).await;
+        }
         let pod = std::env::var("HOSTNAME").unwrap_or_default();
         let mut response = Response::new(pod);
         if *now.borrow() >= Phase::Closing {
