@@ -3,17 +3,29 @@
 #   make lossless                 every row, three runs each
 #   make lossless SCENARIO=3      one scenario; or a row, 3a; or several, "3 4a"
 #   make lossless RUNS=1          one run of each row
+#   make lossless-short           rows 1a, 3a and 4 once, and fails where explain says otherwise; keeps nothing
+#   make lossless-page            pictures and tables again, from what is kept
 #
-# Each row's results are written as soon as it has been measured, so it can be interrupted.
+# Each row's results are kept as soon as it has been measured, so it can be interrupted.
 
-.PHONY: lossless specimen spring java-programs
+.PHONY: lossless lossless-programs lossless-short lossless-page specimen spring java-programs
 
 SPECIMEN := target/static/specimen
 
-lossless: export PODGRACE_E2E_BINARY ?= $(abspath $(STATIC))
-lossless: cluster-programs node-programs $(TOOLS)/helm4 static specimen spring ## Measure what requests are lost, into docs/lossless.md; SCENARIO=3 for one
+lossless lossless-short: export PODGRACE_E2E_BINARY ?= $(abspath $(STATIC))
+lossless-programs: cluster-programs node-programs $(TOOLS)/helm4 static specimen
 	cargo build --quiet --test e2e
+
+lossless: lossless-programs spring ## Measure what requests are lost, into docs/lossless.md; SCENARIO=3 for one
 	$(E2E) lossless $(if $(RUNS),--runs=$(RUNS)) $(SCENARIO)
+	@$(MAKE) --no-print-directory lossless-page
+
+lossless-short: lossless-programs
+	$(E2E) lossless --short
+
+lossless-page:
+	UPDATE_LOSSLESS=1 cargo test --quiet --test lossless pictures
+	UPDATE_README=1 cargo test --quiet --test readme
 
 specimen: ## Build the application whose requests are counted: target/static/specimen
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --example specimen --profile $(STATIC_PROFILE) \

@@ -142,6 +142,11 @@ fn summary(
         from: first.map_or(0.0, |record| after(record.due)),
         until: last.map_or(0.0, |record| after(record.due)),
         late: lateness(records),
+        lost_before: {
+            let lost = records.iter().filter(|record| record.failure.is_some());
+            let before = lost.filter(|record| record.due + record.took < action);
+            u32::try_from(before.count()).unwrap_or(u32::MAX)
+        },
         marks: marks
             .into_iter()
             .map(|mark| Mark {
@@ -173,9 +178,14 @@ fn summary(
     for (name, seen) in seen {
         run.pods.push(pod(name, seen, ends, records, after));
     }
-    // In the order in which they came.
+    // In the order in which they came, and those that were there in that in which they go.
     let came = |pod: &Pod| pod.created.unwrap_or(f64::MIN);
-    run.pods.sort_by(|a, b| came(a).total_cmp(&came(b)));
+    let goes = |pod: &Pod| pod.deleted.unwrap_or(f64::MAX);
+    run.pods.sort_by(|a, b| {
+        came(a)
+            .total_cmp(&came(b))
+            .then(goes(a).total_cmp(&goes(b)))
+    });
     run
 }
 

@@ -21,14 +21,20 @@ use std::time::{Duration, Instant};
 
 use place::Place;
 use podgrace::Podgrace;
-use report::data::{Conditions, Results, Run, Side};
-use report::rows::{Circumstance, ROWS, Row};
+use report::data::{Conditions, Results, Run, SLICE, Side};
+use report::prediction::contradictions;
+use report::rows::{Circumstance, ROWS, Row, USUAL};
 
 use crate::cluster::Cluster;
 use crate::step;
+use crate::webhook::program;
 
 /// A generator that was later than this has measured itself, in milliseconds: 1 of 100 requests, and the worst.
 const LATE: (f64, f64) = (20.0, 400.0);
+
+/// An application that takes this long for its millisecond before anything is done to it has no processor, in
+/// milliseconds.
+const SLOW: u32 = 1000;
 
 /// How many runs in a row may be thrown away.
 const PATIENCE: u32 = 5;
@@ -40,6 +46,8 @@ const KNOWN: Duration = Duration::from_secs(2);
 struct Wanted {
     rows: Vec<&'static Row>,
     runs: usize,
+    /// Whether a machine asks, which wants to know whether something is broken, and not a person who wants figures.
+    short: bool,
 }
 
 impl Wanted {
@@ -47,22 +55,22 @@ impl Wanted {
         let mut wanted = Self {
             rows: Vec::new(),
             runs: 3,
+            short: false,
         };
         for word in words {
-            if let Some(runs) = word.strip_prefix("--runs=") {
-                wanted.runs = runs.parse().map_err(|why| format!("{word}: {why}"))?;
-                continue;
-            }
             if *word == "--short" {
+                wanted.short = true;
                 wanted.runs = 1;
                 wanted.rows.extend(ROWS.iter().filter(|row| row.short));
-                continue;
-            }
-            let meant = |row: &&Row| row.id == *word || row.scenario() == *word;
-            let before = wanted.rows.len();
-            wanted.rows.extend(ROWS.iter().filter(meant));
-            if wanted.rows.len() == before {
-                return Err(format!("there is no row {word}"));
+            } else if let Some(runs) = word.strip_prefix("--runs=") {
+                wanted.runs = runs.parse().map_err(|why| format!("{word}: {why}"))?;
+            } else {
+                let meant = |row: &&Row| row.id == *word || row.scenario() == *word;
+                let before = wanted.rows.len();
+                wanted.rows.extend(ROWS.iter().filter(meant));
+                if wanted.rows.len() == before {
+                    return Err(format!("there is no row {word}"));
+                }
             }
         }
         if wanted.rows.is_empty() {
@@ -99,21 +107,36 @@ pub(crate) async fn run(folder: &Path, words: &[&str]) -> Result<(), String> {
             wanted.runs,
         );
         // A task of its own, so that a panic is that row's alone.
-        let ended = tokio::spawn(measured).await;
-        let ended = ended.unwrap_or_else(|_| Err("it panicked".to_owned()));
-        if let Err(why) = ended {
-            step(&format!("row {}: FAILED, {why}", row.id), since);
-            failed.push(row.id);
+        let measured = tokio::spawn(measured).await;
+        let measured = measured.unwrap_or_else(|_| Err("it panicked".to_owned()));
+        match measured.and_then(|results| judge(row, &results, wanted.short)) {
+            Ok(()) => step(&format!("row {}", row.id), since),
+            Err(why) => {
+                step(&format!("row {}: FAILED, {why}", row.id), since);
+                failed.push(row.id);
+            }
         }
         podgrace.after(row.circumstance).await?;
     }
     match failed.is_empty() {
         true => Ok(()),
-        false => Err(format!(
-            "rows that could not be measured: {}",
-            failed.join(", ")
-        )),
+        false => Err(format!("rows that failed: {}", failed.join(", "))),
     }
+}
+
+/// Keeps what was measured, for tests to be held against; in short, holds it against `explain` at once.
+fn judge(row: &Row, results: &Results, short: bool) -> Result<(), String> {
+    let wrong = contradictions(&program(), row, results);
+    if short {
+        return match wrong.is_empty() {
+            true => Ok(()),
+            false => Err(wrong.join("; ")),
+        };
+    }
+    for sentence in wrong {
+        eprintln!("          explain says otherwise: {sentence}");
+    }
+    results.write(row.id)
 }
 
 async fn measure_row(
@@ -121,7 +144,7 @@ async fn measure_row(
     podgrace: Arc<Podgrace>,
     row: &'static Row,
     runs: usize,
-) -> Result<(), String> {
+) -> Result<Results, String> {
     let mut places = Vec::new();
     for side in Side::ALL {
         places.push(Place::make(&cluster, row, side).await);
@@ -145,13 +168,13 @@ async fn measure_row(
         for (side, run) in &run {
             step(&format!("  {:7} {}", side.name(), in_short(run)), since);
         }
-        if run.values().any(is_late) {
-            step("  thrown away: the generator was late", since);
+        if let Some(why) = run.values().find_map(|run| void(row, run)) {
+            step(&format!("  thrown away: {why}"), since);
             results.thrown_away += 1;
             in_a_row += 1;
             if in_a_row == PATIENCE {
                 return Err(format!(
-                    "the generator was late {PATIENCE} times in a row: this machine has too much else to do"
+                    "{why}, {PATIENCE} times in a row: this machine has too much else to do"
                 ));
             }
             continue;
@@ -163,11 +186,10 @@ async fn measure_row(
         }
         results.runs.push(run);
     }
-    results.write(row.id)?;
     for place in places {
         place.remove().await;
     }
-    Ok(())
+    Ok(results)
 }
 
 /// Both sides once, at the same time where that is honest.
@@ -192,8 +214,21 @@ async fn run_once(
     Ok(both)
 }
 
-fn is_late(run: &Run) -> bool {
-    run.late.p99 > LATE.0 || run.late.max > LATE.1
+/// Why a run says nothing, if it does not.
+fn void(row: &Row, run: &Run) -> Option<&'static str> {
+    if run.late.p99 > LATE.0 || run.late.max > LATE.1 {
+        return Some("the generator was late");
+    }
+    if run.lost_before > 0 {
+        return Some("requests were lost before anything was done");
+    }
+    let before = (-run.from / SLICE) as usize;
+    let mut slices = run
+        .course
+        .values()
+        .flat_map(|course| course.iter().take(before));
+    let slow = row.load == USUAL && slices.any(|slice| slice.2 > SLOW);
+    slow.then_some("answers took more than a second before anything was done")
 }
 
 fn in_short(run: &Run) -> String {

@@ -210,9 +210,13 @@ impl Place {
         let wanted = spec["replicas"].as_u64().unwrap_or(1);
         let seen = status["observedGeneration"] == stored["metadata"]["generation"];
         let all = ["replicas", "updatedReplicas", "availableReplicas"];
-        // Who leaves is counted by no status.
-        seen && all.iter().all(|name| count(name) == wanted)
-            && self.pods().await.len() as u64 == wanted
+        if !seen || !all.iter().all(|name| count(name) == wanted) {
+            return false;
+        }
+        // Who leaves is counted by no status, and who was just deleted still counts.
+        let pods = self.pods().await;
+        let leaves = |pod: &Value| !pod["metadata"]["deletionTimestamp"].is_null();
+        pods.len() as u64 == wanted && !pods.iter().any(leaves)
     }
 
     pub(crate) async fn pods(&self) -> Vec<Value> {

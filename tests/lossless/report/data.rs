@@ -88,7 +88,7 @@ pub(crate) struct Results {
     pub(crate) conditions: Conditions,
     /// The manifest with which it was measured, as a checksum.
     pub(crate) manifest: String,
-    /// Runs that do not count, because the generator was late.
+    /// Runs that do not count: the generator was late, or something went wrong before anything was done.
     pub(crate) thrown_away: u32,
     /// The runs, each of both sides.
     pub(crate) runs: Vec<BTreeMap<Side, Run>>,
@@ -119,6 +119,9 @@ pub(crate) struct Run {
     /// What was done, and when it had taken effect.
     pub(crate) marks: Vec<Mark>,
     pub(crate) pods: Vec<Pod>,
+    /// Requests that were lost before anything was done. A run in which there were any does not count.
+    #[serde(skip)]
+    pub(crate) lost_before: u32,
     /// Only of the run that is drawn.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) course: BTreeMap<Client, Vec<Slice>>,

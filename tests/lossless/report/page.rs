@@ -165,7 +165,7 @@ pub(crate) fn conditions() -> String {
         (
             "Runs",
             format!(
-                "{runs} of both sides in {} rows, {} requests; {thrown} more were thrown away, as the generator was late",
+                "{runs} of both sides in {} rows, {} requests; {thrown} more were thrown away, as the generator was late, or requests were lost or slow before anything was done",
                 all.len(),
                 words::number(sent)
             ),

@@ -130,9 +130,19 @@ impl Picture {
         self.y += 40.0;
         self.text("side", MARGIN, words::side(side));
         let top = self.y + 8.0;
-        for mark in &run.marks {
+        let mut free = LEFT - 20.0;
+        for (index, mark) in run.marks.iter().enumerate() {
             let x = self.at(mark.at);
-            self.text("faint middle", x, &mark.what);
+            let half = 3.4 * mark.what.chars().count() as f64;
+            // What comes next says that this one is over.
+            let next = run
+                .marks
+                .get(index + 1)
+                .map_or(f64::MAX, |next| self.at(next.at));
+            if x - half > free && next - x > half {
+                self.text("faint middle", x, &mark.what);
+                free = x + half + 6.0;
+            }
         }
         // What lies below everything else, and whose length is known in the end.
         let grid_at = self.body.len();
@@ -141,7 +151,7 @@ impl Picture {
             self.client(client, run);
         }
         self.y += 10.0;
-        self.pods(run, until);
+        self.pods(run);
         let bottom = self.y + 6.0;
         let rest = self.body.split_off(grid_at);
         let step = if until - self.from > 60.0 { 10 } else { 5 };
@@ -186,7 +196,8 @@ impl Picture {
             .unwrap_or(1)
             .max(1);
         let mut second = run.from;
-        for Slice(answered, lost, _) in course {
+        // The last half second is not a whole one.
+        for Slice(answered, lost, _) in &course[..course.len().saturating_sub(1)] {
             let (x, width) = (self.at(second), SLICE * self.scale);
             let of = |count: u32| f64::from(count) / f64::from(most) * BARS;
             let (good, bad) = (
@@ -204,7 +215,7 @@ impl Picture {
         self.y = top + BARS + 8.0;
     }
 
-    fn pods(&mut self, run: &Run, until: f64) {
+    fn pods(&mut self, run: &Run) {
         let each = (PODS / run.pods.len().max(1) as f64).min(17.0);
         let top = self.y;
         if each < 12.0 {
@@ -217,7 +228,7 @@ impl Picture {
                 self.y = y + 11.0;
                 self.text("faint", MARGIN, &words::pod(pod));
             }
-            self.pod(pod, y, each, until);
+            self.pod(pod, y, each, run.until);
         }
         self.y = top + each * run.pods.len() as f64;
     }
@@ -243,10 +254,8 @@ impl Picture {
             self.line("starting", (from, middle), (to, middle));
         }
         self.span("up", (listening, ends), y, bar);
-        if let (Some(deleted), Some(sigterm)) = (pod.deleted, own.sigterm)
-            && sigterm - deleted > 0.2
-        {
-            self.hook(deleted, sigterm, y, bar);
+        if let (Some(deleted), Some(end)) = (pod.deleted, own.pre_stop_end) {
+            self.hatched(self.at(deleted), self.at(end), y, bar);
         }
         if let Some(sigterm) = own.sigterm {
             self.span("drain", (sigterm, gone), y + bar * 0.25, bar * 0.5);
@@ -266,9 +275,9 @@ impl Picture {
         }
     }
 
-    /// The hook, hatched.
-    fn hook(&mut self, from: f64, to: f64, y: f64, height: f64) {
-        let (from, to) = (self.at(from), self.at(to));
+    /// A hook's time.
+    fn hatched(&mut self, from: f64, to: f64, y: f64, height: f64) {
+        self.rect("up", from, y, to - from, height);
         self.rect("hook", from, y, to - from, height);
         let mut x = from + 5.0;
         while x < to {
@@ -280,28 +289,23 @@ impl Picture {
 
     /// A flag for SIGTERM, a cross for SIGKILL.
     fn end(&mut self, own: &Container, y: f64, height: f64) {
-        let small = height < 6.0;
         if let Some(sigterm) = own.sigterm {
-            let x = self.at(sigterm);
-            self.line("term", (x, y - 2.0), (x, y + height + 1.0));
-            if !small {
-                self.flag(x, y - 2.0);
-            }
+            self.sigterm(self.at(sigterm), y, height);
         }
         if let Some(exit) = own.exit.filter(|_| own.killed) {
-            self.cross(
-                self.at(exit),
-                y + height / 2.0,
-                if small { 2.5 } else { 4.5 },
-            );
+            self.cross(self.at(exit), y + height / 2.0, height.min(9.0) / 2.0);
         }
     }
 
-    fn flag(&mut self, x: f64, y: f64) {
-        let _ = writeln!(
-            self.body,
-            r#"  <path class="term" d="M{x:.1} {y:.1} l5 2.5 l-5 2.5 z"/>"#
-        );
+    fn sigterm(&mut self, x: f64, y: f64, height: f64) {
+        let y = y - 2.0;
+        self.line("term", (x, y), (x, y + height + 3.0));
+        if height > 6.0 {
+            let _ = writeln!(
+                self.body,
+                r#"  <path class="term" d="M{x:.1} {y:.1} l5 2.5 l-5 2.5 z"/>"#
+            );
+        }
     }
 
     fn cross(&mut self, x: f64, y: f64, arm: f64) {
@@ -310,70 +314,42 @@ impl Picture {
     }
 
     fn legend(&mut self) {
-        self.y += 34.0;
-        let top = self.y - 10.0;
-        let mut x = MARGIN;
-        let mut entry = |picture: &mut Self, draw: &dyn Fn(&mut Self, f64), text: &str| {
-            draw(picture, x);
-            picture.text("faint", x + 30.0, text);
-            x += 42.0 + 6.4 * text.len() as f64;
-        };
-        entry(
-            self,
-            &|p, x| p.rect("answered", x, top, 22.0, 10.0),
-            "answered",
-        );
-        entry(self, &|p, x| p.rect("lost", x, top, 22.0, 10.0), "lost");
-        entry(
-            self,
-            &|p, x| p.line("starting", (x, top + 5.0), (x + 22.0, top + 5.0)),
-            "does not listen yet",
-        );
-        entry(self, &|p, x| p.rect("up", x, top, 22.0, 9.0), "serves");
-        entry(
-            self,
-            &|p, x| {
-                p.rect("up", x, top, 22.0, 9.0);
-                p.rect("hook", x, top, 22.0, 9.0);
-                for step in 1..5 {
-                    let x = x + 5.0 * f64::from(step);
-                    p.line("hatch", (x, top), (x - 5.0, top + 9.0));
-                }
-            },
-            "preStop",
-        );
-        self.y += 22.0;
-        let top = top + 22.0;
-        let mut x = MARGIN;
-        let mut entry = |picture: &mut Self, draw: &dyn Fn(&mut Self, f64), text: &str| {
-            draw(picture, x);
-            picture.text("faint", x + 30.0, text);
-            x += 42.0 + 6.4 * text.len() as f64;
-        };
-        entry(
-            self,
-            &|p, x| {
-                p.line("term", (x + 8.0, top - 2.0), (x + 8.0, top + 10.0));
-                p.flag(x + 8.0, top - 2.0);
-            },
-            "SIGTERM",
-        );
-        entry(
-            self,
-            &|p, x| p.rect("drain", x, top + 2.0, 22.0, 5.0),
-            "ends",
-        );
-        entry(self, &|p, x| p.cross(x + 11.0, top + 4.0, 4.5), "SIGKILL");
-        entry(
-            self,
-            &|p, x| p.rect("traffic", x, top + 3.0, 22.0, 3.0),
-            "in the EndpointSlice as ready",
-        );
-        entry(
-            self,
-            &|p, x| p.rect("early", x, top + 3.0, 22.0, 3.0),
-            "the same before it listens",
-        );
+        type Draw = fn(&mut Picture, f64, f64);
+        const LINES: [&[(Draw, &str)]; 2] = [
+            &[
+                (|p, x, y| p.rect("answered", x, y, 22.0, 10.0), "answered"),
+                (|p, x, y| p.rect("lost", x, y, 22.0, 10.0), "lost"),
+                (
+                    |p, x, y| p.line("starting", (x, y + 5.0), (x + 22.0, y + 5.0)),
+                    "does not listen yet",
+                ),
+                (|p, x, y| p.rect("up", x, y, 22.0, 9.0), "serves"),
+                (|p, x, y| p.hatched(x, x + 22.0, y, 9.0), "preStop"),
+            ],
+            &[
+                (|p, x, y| p.sigterm(x + 8.0, y, 9.0), "SIGTERM"),
+                (|p, x, y| p.rect("drain", x, y + 2.0, 22.0, 5.0), "ends"),
+                (|p, x, y| p.cross(x + 11.0, y + 5.0, 4.5), "SIGKILL"),
+                (
+                    |p, x, y| p.rect("traffic", x, y + 4.0, 22.0, 3.0),
+                    "in the EndpointSlice as ready",
+                ),
+                (
+                    |p, x, y| p.rect("early", x, y + 4.0, 22.0, 3.0),
+                    "the same before it listens",
+                ),
+            ],
+        ];
+        self.y += 12.0;
+        for line in LINES {
+            self.y += 22.0;
+            let mut x = MARGIN;
+            for (draw, text) in line {
+                draw(self, x, self.y - 10.0);
+                self.text("faint", x + 30.0, text);
+                x += 52.0 + 6.6 * text.len() as f64;
+            }
+        }
     }
 
     fn finish(self, row: &Row, results: &Results) -> String {

@@ -68,16 +68,19 @@ pub(crate) struct Load {
     pub(crate) timeout: u32,
 }
 
+/// For requests that take milliseconds.
+pub(crate) const USUAL: Load = Load {
+    rate: 200,
+    timeout: 5,
+};
+
 const PLAIN: Row = Row {
     id: "",
     title: "",
     manifest: "",
     namespace: &[],
     action: Action::Rollout,
-    load: Load {
-        rate: 200,
-        timeout: 5,
-    },
+    load: USUAL,
     circumstance: Circumstance::Usual,
     together: true,
     management: None,
