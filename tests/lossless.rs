@@ -6,10 +6,6 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "lossless/report/mod.rs"]
-#[allow(
-    dead_code,
-    reason = "the proof writes what this reads, and the page's test prints it"
-)]
 mod report;
 
 use std::fs;

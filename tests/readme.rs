@@ -7,7 +7,6 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "lossless/report/mod.rs"]
-#[allow(dead_code, reason = "the proof writes what this reads")]
 mod proof;
 #[path = "readme/values.rs"]
 mod values;

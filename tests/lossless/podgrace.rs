@@ -100,7 +100,7 @@ impl Podgrace {
                     self.ready(REPLICAS).await;
                 }
                 Circumstance::PodgraceIsKilled => self.kill_one().await,
-                _ => return std::future::pending().await,
+                _ => {}
             }
             tokio::time::sleep(EVERY).await;
         }

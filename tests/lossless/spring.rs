@@ -25,6 +25,7 @@ pub(crate) fn import(node: &Node) -> Result<(), String> {
             .file("/app.jar", &jar, 0o644)
             .text("/etc/passwd", "app:x:1000:1000::/:/none\n", 0o644)
             .user("1000:1000")
+            .directory("/tmp")
             // One compiler is enough to start: 3 s instead of 6.
             .entrypoint(&[
                 "/jre/bin/java",
