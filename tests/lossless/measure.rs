@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::circumstances;
 use super::kubelet::{self, End};
 use super::load::{self, Plan, Record};
 use super::observe::{Observer, Seen, now};
 use super::outside::Outside;
 use super::place::Place;
-use super::podgrace::Podgrace;
 use super::report::data::{Client, Container, Lateness, Mark, Pod, Run, SLICE, Side, Slice, Tally};
 use super::report::rows::Row;
 use crate::cluster::Cluster;
+use crate::deployed::Deployed;
 
 /// How long the load runs before the action, and after it has had its effect.
 const QUIET: Duration = Duration::from_secs(3);
@@ -22,7 +23,7 @@ const QUIET: Duration = Duration::from_secs(3);
 /// Runs the action on all of these places at once.
 pub(crate) async fn run(
     cluster: &Arc<Cluster>,
-    podgrace: &Podgrace,
+    podgrace: &Deployed,
     row: &Row,
     places: &[Place],
 ) -> Result<BTreeMap<Side, Run>, String> {
@@ -34,7 +35,7 @@ pub(crate) async fn run(
     let acts = places.iter().map(|place| place.act(row.action));
     let marks = tokio::select! {
         marks = futures::future::join_all(acts) => marks,
-        never = podgrace.meanwhile(row.circumstance) => never,
+        never = circumstances::meanwhile(podgrace, row.circumstance) => never,
     };
     tokio::time::sleep(QUIET).await;
     for load in &loads {

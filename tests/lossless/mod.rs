@@ -3,6 +3,7 @@
 //! `e2e lossless [--short] [--runs=N] [ROW…]` measures; a ROW is a scenario's number or a row's. What was measured
 //! is written into `results/`, row by row, so that it can be interrupted.
 
+mod circumstances;
 mod images;
 mod kubelet;
 pub(crate) mod load;
@@ -10,7 +11,6 @@ mod measure;
 mod observe;
 mod outside;
 mod place;
-mod podgrace;
 pub(crate) mod report;
 mod spring;
 
@@ -20,12 +20,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use place::Place;
-use podgrace::Podgrace;
 use report::data::{Conditions, Results, Run, SLICE, Side};
 use report::prediction::contradictions;
 use report::rows::{Circumstance, ROWS, Row, USUAL};
 
 use crate::cluster::Cluster;
+use crate::deployed::Deployed;
 use crate::step;
 use crate::webhook::program;
 
@@ -94,7 +94,7 @@ pub(crate) async fn run(folder: &Path, words: &[&str]) -> Result<(), String> {
     if wanted.rows.iter().any(|row| row.scenario() == "7") {
         spring::import(cluster.node())?;
     }
-    let podgrace = Arc::new(Podgrace::install(&cluster).await?);
+    let podgrace = Arc::new(Deployed::install(&cluster, &[]).await);
     step("Podgrace is installed", since);
     let mut failed = Vec::new();
     for row in wanted.rows {
@@ -116,7 +116,7 @@ pub(crate) async fn run(folder: &Path, words: &[&str]) -> Result<(), String> {
                 failed.push(row.id);
             }
         }
-        podgrace.after(row.circumstance).await?;
+        circumstances::end(&podgrace, row.circumstance).await;
     }
     match failed.is_empty() {
         true => Ok(()),
@@ -141,7 +141,7 @@ fn judge(row: &Row, results: &Results, short: bool) -> Result<(), String> {
 
 async fn measure_row(
     cluster: Arc<Cluster>,
-    podgrace: Arc<Podgrace>,
+    podgrace: Arc<Deployed>,
     row: &'static Row,
     runs: usize,
 ) -> Result<Results, String> {
@@ -149,7 +149,7 @@ async fn measure_row(
     for side in Side::ALL {
         places.push(Place::make(&cluster, row, side).await);
     }
-    podgrace.before(row.circumstance).await?;
+    circumstances::begin(&podgrace, row.circumstance).await;
     for place in &places {
         if place.side == Side::With && row.circumstance != Circumstance::PodgraceIsAway {
             podgrace.asked(&place.namespace).await;
@@ -195,7 +195,7 @@ async fn measure_row(
 /// Both sides once, at the same time where that is honest.
 async fn run_once(
     cluster: &Arc<Cluster>,
-    podgrace: &Podgrace,
+    podgrace: &Deployed,
     row: &Row,
     places: &[Place],
 ) -> Result<BTreeMap<Side, Run>, String> {
