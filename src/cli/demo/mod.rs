@@ -16,6 +16,7 @@ use super::Status;
 use crate::certs::Authority;
 use crate::lifecycle::annotations::Said;
 use crate::lifecycle::json::{Object, StrMap};
+use crate::lifecycle::loss::Others;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::timeline::{Life, life};
 use crate::manifests;
@@ -212,7 +213,7 @@ fn indent(out: &mut impl std::io::Write, text: &str) -> anyhow::Result<()> {
 fn pod_life(pod: &Value) -> anyhow::Result<Life> {
     let json = pod.to_string();
     let Object(pod): Object<Pod<'_>> = serde_json::from_str(&json)?;
-    Ok(life(&pod))
+    Ok(life(&pod, Others::default()))
 }
 
 /// The pod that the scene's workload makes, as the API server shows it: with its defaults.
