@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// The parts of the library, and which others each may use. A part that is not here fails: say where it
 /// stands.
-const PARTS: [(&str, &[&str]); 13] = [
+const PARTS: [(&str, &[&str]); 14] = [
     // Decides, and knows nobody.
     ("lifecycle", &[]),
     // Knows YAML and JSON, and nothing about pods.
@@ -25,8 +25,13 @@ const PARTS: [(&str, &[&str]); 13] = [
         &["config", "lifecycle", "manifests", "report", "workload"],
     ),
     ("audit", &["config", "lifecycle", "manifests", "workload"]),
+    // Judges what somebody looked at in a cluster.
+    ("doctor", &["certs", "cluster", "lifecycle"]),
     // Prints what others found.
-    ("report", &["audit", "explain", "lifecycle", "manifests"]),
+    (
+        "report",
+        &["audit", "doctor", "explain", "lifecycle", "manifests"],
+    ),
     ("certs", &["cluster"]),
     ("cluster", &["lifecycle", "workload"]),
     (
@@ -41,6 +46,7 @@ const PARTS: [(&str, &[&str]); 13] = [
             "certs",
             "cluster",
             "config",
+            "doctor",
             "explain",
             "lifecycle",
             "manifests",
@@ -75,7 +81,7 @@ const NOT_FOR_THE_ENGINE: [&str; 18] = [
     "kube::",
 ];
 
-/// What answers a request does not wait either, and reads no clock.
+/// What answers a request does not wait either, and reads no clock; nor does what judges a cluster.
 const NOT_FOR_ADMISSION: [&str; 10] = [
     "async ",
     ".await",
@@ -183,7 +189,7 @@ fn the_engine_is_pure_and_admission_waits_for_nobody() {
     for source in sources() {
         let words: &[&str] = match &*source.part {
             "lifecycle" => &NOT_FOR_THE_ENGINE,
-            "admission" | "workload" => &NOT_FOR_ADMISSION,
+            "admission" | "doctor" | "workload" => &NOT_FOR_ADMISSION,
             _ => continue,
         };
         for word in words {

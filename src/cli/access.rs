@@ -16,6 +16,15 @@ pub(super) struct ClusterArguments {
 }
 
 impl ClusterArguments {
+    /// The same for kubectl, with a space before it where there is anything.
+    pub(super) fn as_kubectl_takes_it(&self) -> String {
+        let file = self.kubeconfig.as_ref();
+        let file = file.map(|file| format!(" --kubeconfig {}", file.display()));
+        let context = self.context.as_ref();
+        let context = context.map(|context| format!(" --context {context}"));
+        file.unwrap_or_default() + &context.unwrap_or_default()
+    }
+
     pub(super) fn access(&self) -> Access {
         Access {
             kubeconfig: self.kubeconfig.clone(),

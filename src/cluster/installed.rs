@@ -4,14 +4,8 @@ use serde_json::Value;
 
 use super::objects::{Reader, Scope};
 use super::read_error::ReadError;
-use super::resource::Resource;
+use super::resource::{MUTATING_WEBHOOKS, Resource};
 
-const CONFIGURATIONS: Resource = Resource::cluster_wide(
-    "admissionregistration.k8s.io",
-    "v1",
-    "MutatingWebhookConfiguration",
-    "mutatingwebhookconfigurations",
-);
 const CONFIG_MAPS: Resource = Resource::namespaced("", "v1", "ConfigMap", "configmaps");
 
 /// What the names of our webhooks end with.
@@ -39,7 +33,7 @@ impl Installed {
     /// When MutatingWebhookConfigurations may not be listed, or the API server does not answer.
     pub async fn find(reader: &Reader) -> Result<Option<Self>, ReadError> {
         let all = reader
-            .list(&CONFIGURATIONS, &Scope::default())
+            .list(&MUTATING_WEBHOOKS, &Scope::default())
             .all()
             .await?;
         Ok(all.iter().find_map(Self::read))
@@ -47,10 +41,7 @@ impl Installed {
 
     fn read(configuration: &Value) -> Option<Self> {
         let webhooks = configuration["webhooks"].as_array()?;
-        let is_ours = |webhook: &&Value| {
-            let name = webhook["name"].as_str();
-            name.is_some_and(|name| name.ends_with(WEBHOOKS))
-        };
+        let is_ours = |webhook: &&Value| webhook["name"].as_str().is_some_and(is_our_webhook);
         let ours: Vec<&Value> = webhooks.iter().filter(is_ours).collect();
         let service = |webhook: &&Value| {
             let namespace = webhook["clientConfig"]["service"]["namespace"].as_str();
@@ -86,6 +77,11 @@ impl Installed {
     pub fn configuration_title(&self) -> String {
         format!("configmap/{} in {}", self.name, self.namespace)
     }
+}
+
+/// Whether a webhook of that name is ours.
+pub fn is_our_webhook(name: &str) -> bool {
+    name.ends_with(WEBHOOKS)
 }
 
 /// The namespaces that a webhook's selector takes out by name.

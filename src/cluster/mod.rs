@@ -2,7 +2,9 @@
 
 mod access;
 mod contact;
+mod errand;
 mod installed;
+mod labelled;
 mod namespaces;
 mod objects;
 mod read_error;
@@ -12,9 +14,14 @@ mod versions;
 pub use access::{Access, AccessError};
 pub(crate) use contact::chain;
 pub use contact::{Contact, Trouble};
-pub use installed::Installed;
+pub use errand::Tried;
+pub use installed::{Installed, is_our_webhook};
+pub use labelled::labelled_since;
 pub use namespaces::{LookupError, Namespaces};
 pub use objects::{Pages, Reader, Scope};
 pub use read_error::{Attempt, Cause, ReadError};
-pub use resource::{JOBS, NAMESPACES, PODS, REPLICA_SETS, Resource, WORKLOADS};
+pub use resource::{
+    DEPLOYMENTS, ENDPOINT_SLICES, JOBS, MUTATING_WEBHOOKS, NAMESPACES, PODS, REPLICA_SETS,
+    Resource, SECRETS, SERVICES, VALIDATING_WEBHOOKS, WORKLOADS,
+};
 pub use versions::{Kubelets, Negotiated, Seen};
