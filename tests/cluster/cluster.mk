@@ -18,8 +18,8 @@ K8S_LDFLAGS := -s -w $(K8S_STAMP).gitVersion=v$(K8S_VERSION) \
 	$(K8S_STAMP).gitMinor=$(word 2,$(subst ., ,$(K8S_VERSION)))
 E2E := cargo test --quiet --test e2e --
 
-# The profile of the program under test. dev is quick to build again; CI takes release.
-STATIC_PROFILE ?= dev
+# The profile of the program under test. dev is quick to build again; CI takes what is shipped.
+STATIC_PROFILE ?= $(if $(CI),release,dev)
 STATIC := target/static/podgrace
 TARGET := $(shell rustc --print host-tuple)
 
@@ -30,6 +30,8 @@ unexport KUBECONFIG
 ifndef KUBEBUILDER_ASSETS
 e2e cluster-up node-up: cluster-programs
 endif
+# The chart is part of what is tried.
+e2e: helm
 ifneq ($(PODGRACE_E2E_NODE),skip)
 e2e: node-programs
 endif

@@ -12,6 +12,7 @@ use kube::core::{Request, request};
 use serde_json::{Value, json};
 
 use crate::bed::{self, Bed, Kind, Programs};
+use crate::helm;
 use crate::node::Node;
 use crate::processes::Processes;
 use crate::step;
@@ -194,6 +195,16 @@ impl Cluster {
     ) -> Reply {
         self.send(Request::new(path).patch(name, params, patch))
             .await
+    }
+
+    /// Runs Helm of that major version on a Namespace, as a person would; it must succeed. Returns what it says.
+    pub(crate) async fn helm(&self, major: u8, namespace: &str, words: &[&str]) -> String {
+        let mut command = helm::helm(major);
+        command.args(words).args(["--namespace", namespace]);
+        command.env("KUBECONFIG", &self.kubeconfig);
+        let said = tokio::task::spawn_blocking(move || helm::said(&mut command)).await;
+        said.expect("no panic")
+            .unwrap_or_else(|why| panic!("Helm {major}: {why}"))
     }
 
     /// For what these functions do not do.

@@ -26,8 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 const PAUSE: &str = "localhost/podgrace-pause:1";
 
-/// What pods call Podgrace's own image.
-pub(crate) const PODGRACE: &str = "localhost/podgrace:test";
+/// What the chart calls Podgrace's own image where nobody says otherwise.
+const PODGRACE: &str = concat!("localhost/podgrace:", env!("CARGO_PKG_VERSION"));
 
 /// A running node.
 pub(crate) struct Node {
@@ -95,7 +95,7 @@ impl Node {
         Err(format!("an image cannot be imported: {}", why.trim()))
     }
 
-    /// The same for [`PODGRACE`], once.
+    /// The same for Podgrace's own, once.
     pub(crate) fn import_podgrace(&self) -> Result<(), String> {
         let imported = self.podgrace.get_or_init(|| self.import(&podgrace()?));
         imported.clone()

@@ -1,8 +1,6 @@
 //! Install, upgrade, roll back, uninstall: nothing of what Podgrace itself writes is lost on the way, and no
 //! configuration outlives what it points at.
 
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -322,18 +320,8 @@ impl Release {
         self.helm(major, &[&words, arguments].concat()).await;
     }
 
-    /// Runs Helm as a person would; it must succeed.
     async fn helm(&self, major: u8, arguments: &[&str]) -> String {
-        let mut command = helm::helm(major);
-        command.args(arguments).args(["--namespace", &self.name]);
-        command.env(
-            "KUBECONFIG",
-            AsRef::<Path>::as_ref(&self.cluster.kubeconfig),
-        );
-        let run = move |mut command: Command| helm::said(&mut command);
-        let said = tokio::task::spawn_blocking(move || run(command)).await;
-        said.expect("no panic")
-            .unwrap_or_else(|why| panic!("Helm {major}: {why}"))
+        self.cluster.helm(major, &self.name, arguments).await
     }
 
     fn path(&self, kind: &str) -> String {
