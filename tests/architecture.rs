@@ -97,15 +97,7 @@ const NOT_FOR_ADMISSION: [&str; 10] = [
 
 /// What judges a cluster was told everything, the time too.
 const NOT_FOR_THE_DOCTOR: [&str; 10] = [
-    "async ",
-    ".await",
-    "tokio",
-    "tracing",
-    "std::fs",
-    "std::io",
-    "std::net",
-    "std::env",
-    "::now(",
+    "async ", ".await", "tokio", "tracing", "std::fs", "std::io", "std::net", "std::env", "::now(",
     "println!",
 ];
 

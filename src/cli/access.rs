@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::input::quoted;
 use crate::cluster::Access;
 
 /// Which cluster to speak to.
@@ -16,13 +17,16 @@ pub(super) struct ClusterArguments {
 }
 
 impl ClusterArguments {
-    /// The same for kubectl, with a space before it where there is anything.
-    pub(super) fn as_kubectl_takes_it(&self) -> String {
-        let file = self.kubeconfig.as_ref();
-        let file = file.map(|file| format!(" --kubeconfig {}", file.display()));
-        let context = self.context.as_ref();
-        let context = context.map(|context| format!(" --context {context}"));
-        file.unwrap_or_default() + &context.unwrap_or_default()
+    /// What was given, as it would be written again.
+    pub(super) fn arguments(&self) -> String {
+        let mut text = String::new();
+        if let Some(file) = &self.kubeconfig {
+            text += &format!(" --kubeconfig {}", quoted(file));
+        }
+        if let Some(name) = &self.context {
+            text += &format!(" --context {}", quoted(name.as_ref()));
+        }
+        text
     }
 
     pub(super) fn access(&self) -> Access {

@@ -11,6 +11,7 @@ mod doctor;
 mod explain;
 mod inject;
 mod input;
+mod live;
 mod rewrite;
 mod serve;
 
@@ -108,8 +109,8 @@ pub fn command() -> clap::Command {
     Arguments::command()
 }
 
-/// Runs a command that asks others and waits for them.
-fn wait(work: impl Future<Output = anyhow::Result<Status>>) -> anyhow::Result<Status> {
+/// Runs what waits for a cluster.
+fn wait<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -5,6 +5,7 @@ mod contact;
 mod errand;
 mod installed;
 mod labelled;
+mod makers;
 mod namespaces;
 mod objects;
 mod read_error;
@@ -17,11 +18,13 @@ pub use contact::{Contact, Trouble};
 pub use errand::Tried;
 pub use installed::{Installed, is_our_webhook};
 pub use labelled::labelled_since;
+pub use makers::{Makers, maker};
 pub use namespaces::{LookupError, Namespaces};
 pub use objects::{Pages, Reader, Scope};
 pub use read_error::{Attempt, Cause, ReadError};
 pub use resource::{
-    DEPLOYMENTS, ENDPOINT_SLICES, JOBS, MUTATING_WEBHOOKS, NAMESPACES, PODS, REPLICA_SETS,
-    Resource, SECRETS, SERVICES, VALIDATING_WEBHOOKS, WORKLOADS,
+    AUTOSCALERS, DEPLOYMENTS, DISRUPTION_BUDGETS, ENDPOINT_SLICES, JOBS, MUTATING_WEBHOOKS,
+    NAMESPACES, POD_TEMPLATES, PODS, REPLICA_SETS, Resource, SECRETS, SERVICES,
+    VALIDATING_WEBHOOKS, WORKLOADS,
 };
 pub use versions::{Kubelets, Negotiated, Seen};

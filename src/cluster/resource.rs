@@ -21,6 +21,8 @@ pub struct Resource {
 pub const NAMESPACES: Resource = Resource::cluster_wide("", "v1", "Namespace", "namespaces");
 /// Pods.
 pub const PODS: Resource = Resource::namespaced("", "v1", "Pod", "pods");
+/// PodTemplates.
+pub const POD_TEMPLATES: Resource = Resource::namespaced("", "v1", "PodTemplate", "podtemplates");
 /// ReplicaSets.
 pub const REPLICA_SETS: Resource = Resource::namespaced("apps", "v1", "ReplicaSet", "replicasets");
 /// Jobs.
@@ -49,6 +51,20 @@ pub const VALIDATING_WEBHOOKS: Resource = Resource::cluster_wide(
     "ValidatingWebhookConfiguration",
     "validatingwebhookconfigurations",
 );
+/// HorizontalPodAutoscalers.
+pub const AUTOSCALERS: Resource = Resource::namespaced(
+    "autoscaling",
+    "v2",
+    "HorizontalPodAutoscaler",
+    "horizontalpodautoscalers",
+);
+/// PodDisruptionBudgets.
+pub const DISRUPTION_BUDGETS: Resource = Resource::namespaced(
+    "policy",
+    "v1",
+    "PodDisruptionBudget",
+    "poddisruptionbudgets",
+);
 
 /// Every kind that has a pod template or is a pod, those that make others before those that are made.
 pub const WORKLOADS: [Resource; 9] = [
@@ -57,7 +73,7 @@ pub const WORKLOADS: [Resource; 9] = [
     Resource::namespaced("apps", "v1", "DaemonSet", "daemonsets"),
     Resource::namespaced("batch", "v1", "CronJob", "cronjobs"),
     Resource::namespaced("", "v1", "ReplicationController", "replicationcontrollers"),
-    Resource::namespaced("", "v1", "PodTemplate", "podtemplates"),
+    POD_TEMPLATES,
     REPLICA_SETS,
     JOBS,
     PODS,

@@ -34,9 +34,9 @@ pub struct Namespace {
     pub(super) said: Said,
     #[serde(skip)]
     pub(super) labels: Labels,
-    /// What its label says, whatever that means.
+    /// Whether it would be in with the label for it.
     #[serde(skip)]
-    label: Option<String>,
+    may_be_in: bool,
     #[serde(skip)]
     is_ending: bool,
 }
@@ -84,7 +84,12 @@ impl Namespace {
             standing,
             mode,
             problems: said.problems.iter().map(text::problem).collect(),
-            label: of_namespace.get(MODE_LABEL).cloned(),
+            may_be_in: {
+                let mut with_label = of_namespace.clone();
+                with_label.extend(labelled());
+                ours.iter()
+                    .any(|hook| hook.sees(&with_label, &Labels::new()))
+            },
             is_ending: object["status"]["phase"] == "Terminating",
             labels: of_namespace,
             said,
@@ -163,12 +168,8 @@ pub(super) fn judge(facts: &Facts, report: &mut Report) {
         .collect();
     for (name, problem) in wrong.iter().take(TOLD) {
         report.add(
-            Check::warning(
-                TOPIC,
-                "says-wrongly",
-                format!("namespace {name}: {problem}"),
-            )
-            .run(format!("{} edit namespace {name}", facts.kubectl)),
+            Check::warning(TOPIC, "says-wrongly", format!("{name}: {problem}"))
+                .run(format!("{} edit namespace {name}", facts.kubectl)),
         );
     }
     if wrong.len() > TOLD {
@@ -206,39 +207,42 @@ pub(super) fn judge(facts: &Facts, report: &mut Report) {
 /// The namespace that somebody asked for.
 fn this(facts: &Facts, namespace: &Namespace) -> Check {
     let name = &namespace.name;
-    match (namespace.standing, namespace.said.mode, &namespace.label) {
-        (Standing::In, ..) if facts.policy.excludes_namespace(name) => Check::warning(
+    let out = |code, why: String| {
+        let message = format!("namespace {name} {why}: its pods are made as they are written");
+        let check = Check::warning(TOPIC, code, message);
+        check.advise("To let it in (audit instead of enforce only tells):")
+    };
+    match (namespace.standing, namespace.labels.get(MODE_LABEL)) {
+        (Standing::In, _) if facts.policy.excludes_namespace(name) => Check::warning(
             TOPIC,
             "namespace-left-alone",
             format!("the configuration leaves namespace {name} alone (leaveAlone.namespaces)"),
         ),
-        (Standing::In, ..) => Check::well(TOPIC, "namespace-in", format!("{name} is in: {}", namespace.mode.word())),
-        (_, Some(Mode::Off), _) => Check::warning(
-            TOPIC,
-            "namespace-off",
-            format!("namespace {name} is out by its label {MODE_LABEL}=off: its pods are made as they are written"),
-        )
-        .advise("To let it in:")
-        .run(label(facts, name, true)),
-        (Standing::PodsOnly, None, None) => Check::warning(
-            TOPIC,
-            "namespace-not-in",
-            format!("namespace {name} is not in: it has no label {MODE_LABEL}, and its pods are made as they are written"),
-        )
-        .advise("To let it in (audit instead of enforce only tells):")
-        .run(label(facts, name, false)),
-        (Standing::PodsOnly, None, Some(value)) => Check::warning(
-            TOPIC,
-            "namespace-not-in",
-            format!("namespace {name} is not in: its label {MODE_LABEL}={value} is none that the webhook asks for"),
-        )
-        .advise("To let it in:")
-        .run(label(facts, name, true)),
-        _ => Check::warning(
+        (Standing::In, _) => {
+            let message = format!("{name} is in: {}", namespace.mode.word());
+            Check::well(TOPIC, "namespace-in", message)
+        }
+        _ if !namespace.may_be_in => Check::warning(
             TOPIC,
             "namespace-excluded",
-            format!("the webhook never sees pods of namespace {name}: its namespaceSelector takes it out"),
+            format!(
+                "the webhook never sees pods of namespace {name}: its namespaceSelector takes it out"
+            ),
         ),
+        (_, Some(mode)) if mode == Mode::Off.word() => {
+            let why = format!("is out by its label {MODE_LABEL}=off");
+            out("namespace-off", why).run(label(facts, name, true))
+        }
+        (_, Some(other)) => {
+            let why = format!(
+                "is not in: its label {MODE_LABEL}={other} is none that the webhook asks for"
+            );
+            out("namespace-not-in", why).run(label(facts, name, true))
+        }
+        (_, None) => {
+            let why = format!("is not in, as it has no label {MODE_LABEL}");
+            out("namespace-not-in", why).run(label(facts, name, false))
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::cluster::maker;
+
 /// The labels by which a Deployment, and an Argo Rollout, tell their ReplicaSets apart; the name of one ends
 /// with it.
 const HASHES: [(&str, &str); 2] = [
@@ -25,12 +27,7 @@ impl Owner {
     pub fn of(pod: &Value) -> Self {
         let metadata = &pod["metadata"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let owners = metadata["ownerReferences"].as_array();
-        let controller = owners
-            .into_iter()
-            .flatten()
-            .find(|o| o["controller"] == true);
-        let (kind, name) = match controller {
+        let (kind, name) = match maker(pod) {
             None => ("Pod".to_owned(), text(&metadata["name"])),
             Some(owner) => (text(&owner["kind"]), text(&owner["name"])),
         };

@@ -11,6 +11,7 @@ use super::Arguments;
 use super::backend::backend;
 use super::pods::count;
 use super::trial::Trials;
+use crate::cli::live::namespace_name;
 use crate::cluster::{
     DEPLOYMENTS, Installed, MUTATING_WEBHOOKS, NAMESPACES, Reader, Resource, Scope, Seen,
     VALIDATING_WEBHOOKS, WORKLOADS, chain, labelled_since,
@@ -30,6 +31,9 @@ const OURS: &str = "app.kubernetes.io/name=podgrace";
 const ONE_BY_ONE: usize = 100;
 
 pub(super) async fn look(arguments: &Arguments) -> anyhow::Result<Facts> {
+    if let Some(name) = &arguments.namespace {
+        namespace_name(name)?;
+    }
     let access = arguments.cluster.access();
     let config = access.config().await?;
     let server = config.cluster_url.to_string();

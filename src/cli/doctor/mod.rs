@@ -63,7 +63,7 @@ enum Output {
 impl Arguments {
     /// How kubectl is called for the same cluster.
     fn kubectl(&self) -> String {
-        "kubectl".to_owned() + &self.cluster.as_kubectl_takes_it()
+        "kubectl".to_owned() + &self.cluster.arguments()
     }
 }
 

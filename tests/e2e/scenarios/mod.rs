@@ -1,6 +1,7 @@
 //! What must hold on a real API server, one file for each story.
 
 mod audit_log;
+mod audited;
 mod bare;
 mod certificates;
 mod chart;
@@ -39,6 +40,11 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("a plugin of kubectl", |c| Box::pin(plugin::run(c))),
     ("pods of workloads", |c| Box::pin(workloads::run(c))),
     ("the audit log", |c| Box::pin(audit_log::run(c))),
+    ("audited like its files", |c| {
+        Box::pin(audited::like_files(c))
+    }),
+    ("audited by choice", |c| Box::pin(audited::chosen(c))),
+    ("audited page by page", |c| Box::pin(audited::paged(c))),
     ("another webhook's sidecar", |c| {
         Box::pin(reinvocation::run(c))
     }),
