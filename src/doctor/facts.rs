@@ -169,10 +169,10 @@ pub struct Asked {
 /// Why a webhook said nothing.
 #[derive(Debug)]
 pub enum Unanswered {
-    /// The API server did not get through, or would not try.
-    Cluster(ReadError),
-    /// We did not get through.
-    Here(String),
+    /// We may not ask.
+    Forbidden(ReadError),
+    /// We did not get through, as a clause.
+    Failed(String),
 }
 
 /// What a webhook answers about a pod.

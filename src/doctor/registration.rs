@@ -236,9 +236,9 @@ fn state(pod: &Value) -> String {
             None => format!("waits: {reason}"),
         })
     });
-    waiting.unwrap_or_else(|| {
-        let phase = status["phase"].as_str().unwrap_or("of no phase");
-        format!("is {phase}, but not Ready")
+    waiting.unwrap_or_else(|| match status["phase"].as_str() {
+        Some("Running") => "runs, but is not Ready".to_owned(),
+        phase => format!("is {}", phase.unwrap_or("of no phase")),
     })
 }
 

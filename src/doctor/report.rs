@@ -186,6 +186,14 @@ impl Report {
         self.worst() == Some(Severity::Error)
     }
 
+    /// Whether the API server does not take the certificate.
+    pub(super) fn is_distrusted(&self) -> bool {
+        let mut checks = self.checks.iter();
+        checks.any(|check| {
+            check.topic == Topic::Certificate && check.verdict == Verdict::Found(Severity::Error)
+        })
+    }
+
     /// How many checks came out that way.
     pub fn count(&self, verdict: Verdict) -> usize {
         let checks = self.checks.iter();

@@ -111,7 +111,7 @@ pub(super) fn judge(facts: &Facts, report: &mut Report) {
                 told.join("; ")
             ),
         ),
-        Came::Untouched => why_not(facts, trial, &who),
+        Came::Untouched => why_not(facts, trial, &who, report.is_distrusted()),
     };
     report.add(check);
 }

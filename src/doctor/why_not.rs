@@ -2,18 +2,18 @@
 //! is asked another way, and the API server's own counts are read.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::facts::{Answer, Asked, Calls, Facts, Trial, Unanswered};
 use super::hooks::{Hook, labels};
 use super::report::Check;
 use super::trial::TOPIC;
-use crate::cluster::{Cause, ReadError};
 use crate::lifecycle::seconds;
 
 /// What an API server counts of its calls of webhooks, by webhook and HTTP code.
 const CALLS: &str = "apiserver_admission_webhook_request_total{";
 
-pub(super) fn why_not(facts: &Facts, trial: &Trial, who: &str) -> Check {
+pub(super) fn why_not(facts: &Facts, trial: &Trial, who: &str, is_distrusted: bool) -> Check {
     let start = format!("{who} comes back as it was sent");
     let pod = labels(&trial.pod);
     let namespace = facts.census.labels_of(&trial.namespace);
@@ -46,70 +46,68 @@ pub(super) fn why_not(facts: &Facts, trial: &Trial, who: &str) -> Check {
             way,
             answer: Ok(answer),
             took,
-        }) => answered(trial, hook, &start, way, answer, *took),
+        }) => {
+            let answered = Answered {
+                trial,
+                hook,
+                start: &start,
+                way,
+                took: *took,
+            };
+            answered.but(answer, is_distrusted)
+        }
         Some(Asked {
             way,
-            answer: Err(Unanswered::Here(why)),
+            answer: Err(Unanswered::Failed(why)),
             ..
-        }) => Check::error(
-            TOPIC,
-            "unreachable",
-            format!("{not_called}. Asked {way}: {why}"),
-        ),
-        Some(Asked {
-            answer: Err(Unanswered::Cluster(error)),
-            ..
-        }) if !error.is_forbidden() => Check::error(
-            TOPIC,
-            "unreachable",
-            format!(
-                "{not_called}. Asked through the API server: {}",
-                said(error)
-            ),
-        ),
+        }) => {
+            let message = format!("{not_called}. Asked {way}: {why}");
+            Check::error(TOPIC, "unreachable", message)
+        }
         asked => {
             let check = match &trial.calls {
-                Some(Calls::Failed(code)) => Check::error(
-                    TOPIC,
-                    "unreachable",
-                    format!("{not_called}. It counted a failed call, as {code}"),
-                ),
-                _ => Check::error(
-                    TOPIC,
-                    "not-injected",
-                    format!("{start}, and why is not known"),
-                ),
+                Some(Calls::Failed(code)) => {
+                    let message = format!("{not_called}. It counted a failed call, as {code}");
+                    Check::error(TOPIC, "unreachable", message)
+                }
+                _ => {
+                    let message = format!("{start}, and why is not known");
+                    Check::error(TOPIC, "not-injected", message)
+                }
             };
-            match asked {
-                Some(Asked {
-                    answer: Err(Unanswered::Cluster(error)),
-                    ..
-                }) => check.advise(format!("To have the webhook asked: {error}")),
-                _ => check,
+            let forbidden = asked.as_ref().and_then(|asked| match &asked.answer {
+                Err(Unanswered::Forbidden(error)) => Some(error),
+                _ => None,
+            });
+            match forbidden {
+                Some(error) => check.advise(format!("The webhook was not asked: {error}")),
+                None => check,
             }
         }
     }
 }
 
-/// What the API server said of its way there.
-fn said(error: &ReadError) -> String {
-    match &error.cause {
-        Cause::Refused(status) => status.message.clone(),
-        _ => error.to_string(),
-    }
+/// A webhook that answers when it is asked another way.
+struct Answered<'w> {
+    trial: &'w Trial,
+    hook: &'w Hook,
+    start: &'w str,
+    way: &'w str,
+    took: Duration,
 }
 
-/// The webhook answers when it is asked another way.
-fn answered(
-    trial: &Trial,
-    hook: &Hook,
-    start: &str,
-    way: &str,
-    answer: &Answer,
-    took: std::time::Duration,
-) -> Check {
-    let error = |code, why: String| Check::error(TOPIC, code, format!("{start}: {why}"));
-    match (&*answer.mode, &answer.changes) {
+impl Answered<'_> {
+    /// Why the pod came back as it was sent all the same.
+    fn but(&self, answer: &Answer, is_distrusted: bool) -> Check {
+        let Self {
+            trial,
+            hook,
+            start,
+            way,
+            took,
+        } = self;
+        let error = |code, why: String| Check::error(TOPIC, code, format!("{start}: {why}"));
+        match (&*answer.mode, &answer.changes) {
         ("off", _) => error(
             "mode-off",
             "the webhook answers that its mode is off. The configuration's mode: off is the kill switch, and no label \
@@ -123,43 +121,43 @@ fn answered(
             error("left-alone", format!("the webhook answers and leaves it alone: {said}"))
                 .advise("What each reason means: docs/troubleshooting.md")
         }
+        (_, Some(_)) if is_distrusted => error(
+            "distrusted",
+            format!("asked {way} the webhook would inject, but the API server does not trust its certificate: see above"),
+        ),
         (_, Some(_)) => {
             let evidence = match &trial.calls {
-                Some(Calls::Failed(code)) => format!("; the API server counted a failed call, as {code}"),
-                Some(Calls::Nothing) => "; the API server counted no call".to_owned(),
+                Some(Calls::Failed(code)) => format!(" (it counted a failed call, as {code})"),
+                Some(Calls::Nothing) => " (it counted no call)".to_owned(),
                 _ => String::new(),
             };
             let limit = u64::try_from(hook.timeout).unwrap_or(0);
             if took.as_secs() >= limit {
+                let took = seconds::rough(took.as_secs());
                 return error(
                     "too-slow",
-                    format!(
-                        "asked {way} the webhook answers after {}, and the API server waits {limit} s only{evidence}",
-                        seconds::rough(took.as_secs())
-                    ),
+                    format!("asked {way} the webhook answers after {took}, and the API server waits {limit} s only"),
                 )
-                .advise("See why it is slow: its CPU limit, its logs, the network between the API server and it");
+                .advise("See why it is slow: its CPU limit, its log, the network between the API server and it");
             }
             if !hook.conditions.is_empty() {
+                let names = hook.conditions.join(", ");
                 return error(
                     "conditions",
-                    format!(
-                        "asked {way} the webhook would inject; its matchConditions ({}) may keep the API server from \
-                         asking{evidence}",
-                        hook.conditions.join(", ")
-                    ),
+                    format!("asked {way} the webhook would inject; its matchConditions ({names}) keep the API server from asking{evidence}"),
                 );
             }
             error(
                 "calls-fail",
-                format!("asked {way} the webhook would inject, so it is there, but the API server's own call fails{evidence}"),
+                format!("asked {way} the webhook would inject, but the API server's own call gets no answer{evidence}"),
             )
             .advise(
-                "Either it does not trust the certificate (see CERTIFICATE), or a NetworkPolicy or firewall keeps it out; \
-                 or the configuration is some seconds old, then run this again. Its log has the reason, in lines with \
-                 \"failed calling webhook\"",
+                "If its configuration is only seconds old, run this again. Else a NetworkPolicy, a firewall or a proxy is \
+                 between the API server and its pods; the API server's log has the reason, behind \"failed calling \
+                 webhook\"",
             )
         }
+    }
     }
 }
 

@@ -9,13 +9,13 @@ use crate::doctor::{Backend, Looked, Ops, Served, Target};
 /// The port on which a replica tells of itself, as the chart calls it.
 const OPS: &str = "ops";
 
-pub(super) async fn backend(reader: &Reader, target: &Target) -> Backend {
+pub(super) async fn backend(reader: &Reader, errands: &Reader, target: &Target) -> Backend {
     let mut backend = Backend::new(target.clone());
     match target {
         Target::Service {
             namespace, name, ..
         } => {
-            service(reader, namespace, name, &mut backend).await;
+            service(reader, errands, namespace, name, &mut backend).await;
         }
         Target::Url(url) => {
             backend.served = Served::Handshake(handshake::shake(url).await);
@@ -24,7 +24,13 @@ pub(super) async fn backend(reader: &Reader, target: &Target) -> Backend {
     backend
 }
 
-async fn service(reader: &Reader, namespace: &str, name: &str, backend: &mut Backend) {
+async fn service(
+    reader: &Reader,
+    errands: &Reader,
+    namespace: &str,
+    name: &str,
+    backend: &mut Backend,
+) {
     let within = |selector: Option<String>| Scope {
         namespace: Some(namespace.to_owned()),
         selector,
@@ -42,7 +48,7 @@ async fn service(reader: &Reader, namespace: &str, name: &str, backend: &mut Bac
         }
         let mut ports = service["spec"]["ports"].as_array().into_iter().flatten();
         if ports.any(|port| port["name"] == OPS) && backend.has_endpoint() {
-            backend.ops = Some(ops(reader, namespace, name).await);
+            backend.ops = Some(ops(errands, namespace, name).await);
         }
     }
     let secret = backend.installation().and_then(|own| own.secret());
@@ -61,12 +67,12 @@ fn selector(service: &Value) -> Option<String> {
     Some(pairs.collect::<Vec<_>>().join(","))
 }
 
-async fn ops(reader: &Reader, namespace: &str, name: &str) -> Looked<Ops> {
+async fn ops(errands: &Reader, namespace: &str, name: &str) -> Looked<Ops> {
     let port = format!("{name}:{OPS}");
-    let ready = reader
+    let ready = errands
         .ask_service(namespace, &port, "/readyz?verbose", None)
         .await?;
-    let metrics = reader
+    let metrics = errands
         .ask_service(namespace, &port, "/metrics", None)
         .await?;
     Ok(Ops::read(&ready, &metrics))

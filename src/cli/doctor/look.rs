@@ -35,10 +35,14 @@ pub(super) async fn look(arguments: &Arguments) -> anyhow::Result<Facts> {
         namespace_name(name)?;
     }
     let access = arguments.cluster.access();
-    let config = access.config().await?;
+    let mut config = access.config().await?;
     let server = config.cluster_url.to_string();
-    let client = Client::try_from(config).context("the cluster's client cannot be made")?;
+    let made = |config| Client::try_from(config).context("the cluster's client cannot be made");
+    let client = made(config.clone())?;
     let reader = Reader::new(client.clone());
+    // That a Service does not answer is what is asked, and not to be tried again for a quarter of a minute.
+    config.default_retry = false;
+    let errands = Reader::new(made(config)?);
     let seen = Seen::look(&client).await.map_err(|error| match &error {
         kube::Error::Api(status) if status.code == 401 => anyhow!(
             "the API server {server} does not know who we are (401): the kubeconfig's token or certificate may have \
@@ -65,7 +69,7 @@ pub(super) async fn look(arguments: &Arguments) -> anyhow::Result<Facts> {
     let targets: BTreeSet<&Target> = ours.iter().map(|hook| &hook.target).collect();
     let mut backends = Vec::new();
     for target in targets {
-        backends.push(backend(&reader, target).await);
+        backends.push(backend(&reader, &errands, target).await);
     }
     let is_registered = ours.iter().any(|hook| hook.changes_pods());
     let unregistered = match is_registered {
@@ -80,7 +84,7 @@ pub(super) async fn look(arguments: &Arguments) -> anyhow::Result<Facts> {
         false => None,
         true => {
             let trials = Trials {
-                reader: &reader,
+                errands: &errands,
                 ours: &ours,
                 image: image(&backends),
             };

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::handshake;
 use crate::cli::call::review;
-use crate::cluster::Reader;
+use crate::cluster::{Cause, ReadError, Reader};
 use crate::doctor::{
     Answer, Asked, Calls, Hook, Labels, Namespace, Target, Trial, Unanswered, calls, choose,
     labels, pod_to_try,
@@ -14,7 +14,7 @@ use crate::doctor::{
 
 /// What trials need.
 pub(super) struct Trials<'l> {
-    pub(super) reader: &'l Reader,
+    pub(super) errands: &'l Reader,
     pub(super) ours: &'l [&'l Hook],
     pub(super) image: &'l str,
 }
@@ -36,7 +36,7 @@ impl Trials<'_> {
         let mut trial = Trial {
             namespace: namespace.to_owned(),
             is_by_itself,
-            tried: self.reader.try_pod(namespace, &pod).await,
+            tried: self.errands.try_pod(namespace, &pod).await,
             pod,
             asked: None,
             calls: None,
@@ -49,9 +49,9 @@ impl Trials<'_> {
 
     async fn find_out(&self, trial: &mut Trial, namespaces: &[Namespace]) {
         // Again, between two looks at what the API server counts.
-        let before = self.reader.metrics_of_server().await;
-        trial.tried = self.reader.try_pod(&trial.namespace, &trial.pod).await;
-        let after = self.reader.metrics_of_server().await;
+        let before = self.errands.metrics_of_server().await;
+        trial.tried = self.errands.try_pod(&trial.namespace, &trial.pod).await;
+        let after = self.errands.metrics_of_server().await;
         if trial.tried.is_err() || trial.is_proof() {
             return;
         }
@@ -85,28 +85,32 @@ impl Trials<'_> {
             } => {
                 let port = format!("https:{name}:{port}");
                 let path = format!("{}?timeout={}s", hook.path, hook.timeout);
-                let answer = self
-                    .reader
-                    .ask_service(namespace, &port, &path, Some(&review))
-                    .await;
-                (
-                    "through the API server",
-                    answer.map_err(Unanswered::Cluster),
-                )
+                let asked = self
+                    .errands
+                    .ask_service(namespace, &port, &path, Some(&review));
+                ("through the API server", asked.await.map_err(unanswered))
             }
             Target::Url(url) => {
                 let answer = handshake::post(url, &review).await;
                 let text = answer.map(|reply| reply.review.to_string());
-                ("from here", text.map_err(Unanswered::Here))
+                ("from here", text.map_err(Unanswered::Failed))
             }
         };
         let took = since.elapsed();
-        let answer = answer.and_then(|text| {
+        let answer = answer.and_then(|text: String| {
             let review = serde_json::from_str::<Value>(&text);
-            let review = review
-                .map_err(|error| Unanswered::Here(format!("no review came back: {error}")))?;
-            Ok(Answer::read(&review))
+            let no_review = |error| Unanswered::Failed(format!("it answers no review: {error}"));
+            Ok(Answer::read(&review.map_err(no_review)?))
         });
         Some(Asked { way, answer, took })
+    }
+}
+
+fn unanswered(error: ReadError) -> Unanswered {
+    match error.cause {
+        Cause::Forbidden(_) => Unanswered::Forbidden(error),
+        Cause::Refused(status) => Unanswered::Failed(status.message),
+        Cause::Unreachable(why) => Unanswered::Failed(why),
+        Cause::Unauthorized | Cause::Unreadable(_) => Unanswered::Failed(error.to_string()),
     }
 }
