@@ -342,6 +342,28 @@ impl Planner {
         self.namespaces.get(name).map(|known| &known.places)
     }
 
+    /// Plans for a workload's pod and hands the pod, its JSON and its plan on. The error says why it cannot be
+    /// read.
+    pub(super) fn plan<T>(
+        &self,
+        document: &Value,
+        workload: &Workload,
+        then: impl FnOnce(&Self, &str, &Pod<'_>, &Plan) -> T,
+    ) -> Result<T, String> {
+        let pod = workload.pod(document).ok_or("it has no pod template")?;
+        let json = pod.to_string();
+        match serde_json::from_str::<Object<Pod<'_>>>(&json) {
+            Ok(Object(pod)) => {
+                let plan = plan(&pod, &self.context(workload));
+                Ok(then(self, &json, &pod, &plan))
+            }
+            Err(error) => Err(format!(
+                "not readable as a pod: {}",
+                unreadable(&pod, &error)
+            )),
+        }
+    }
+
     /// What is known about a workload's pod besides itself.
     pub(super) fn context<'p>(&'p self, workload: &'p Workload) -> Context<'p> {
         let namespace = self.namespace(workload);
@@ -430,23 +452,11 @@ impl Input {
         workload: &Workload,
         then: impl FnOnce(&Planner, &str, &Pod<'_>, &Plan) -> T,
     ) -> Option<T> {
+        let planned = self.planner.plan(document.value(), workload, then);
         let place = || place(source, document, workload);
-        let Some(pod) = workload.pod(document.value()) else {
-            self.fail(&format!("{}: it has no pod template", place()));
-            return None;
-        };
-        let json = pod.to_string();
-        match serde_json::from_str::<Object<Pod<'_>>>(&json) {
-            Ok(Object(pod)) => {
-                let plan = plan(&pod, &self.planner.context(workload));
-                Some(then(&self.planner, &json, &pod, &plan))
-            }
-            Err(error) => {
-                let why = unreadable(&pod, &error);
-                self.fail(&format!("{}: not readable as a pod: {why}", place()));
-                None
-            }
-        }
+        planned
+            .map_err(|why| self.fail(&format!("{}: {why}", place())))
+            .ok()
     }
 
     /// Says something about the manifests.

@@ -37,6 +37,8 @@ pub(super) struct Live {
     pub(super) default_namespace: String,
     /// The context, where one says which cluster it is.
     pub(super) context: Option<String>,
+    /// The webhook, as far as it may be seen.
+    pub(super) installed: Result<Option<Installed>, ReadError>,
 }
 
 impl Live {
@@ -86,8 +88,8 @@ impl Live {
             None => configured(&reader, &installed, &note).await?,
         };
         let mut planner = surroundings.planner_of(configuration, by_version)?;
-        let never_seen = match installed {
-            Ok(Some(installed)) => installed.excluded_namespaces,
+        let never_seen = match &installed {
+            Ok(Some(installed)) => installed.excluded_namespaces.clone(),
             Ok(None) | Err(_) => NEVER_SEEN.map(str::to_owned).into(),
         };
         planner.policy.excluded_namespaces.extend(never_seen);
@@ -96,6 +98,7 @@ impl Live {
             planner,
             default_namespace,
             context: access.context_name(),
+            installed,
         })
     }
 
@@ -125,10 +128,10 @@ impl Live {
         Ok(namespaces)
     }
 
-    /// ` in prod`, where the cluster has a name.
+    /// ` of prod`, where the cluster has a name.
     pub(super) fn in_cluster(&self) -> String {
         let context = self.context.as_ref();
-        context.map_or(String::new(), |context| format!(" in {context}"))
+        context.map_or(String::new(), |context| format!(" of {context}"))
     }
 }
 
@@ -149,8 +152,11 @@ async fn configured(
         Ok(None) => return Ok(Configuration::default()),
         Err(error) => return built_in(&error.to_string()),
     };
-    let title = installed.configuration_title();
-    match installed.configuration(reader).await {
+    let Some(file) = installed.configuration() else {
+        return built_in("the installed webhook is called by address, and its file is not known");
+    };
+    let title = file.title();
+    match file.read(reader).await {
         Ok(Some(text)) => {
             note(&format!(
                 "the configuration of the installed webhook counts: {title}"

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt as _};
 use serde_json::Value;
 
-use crate::cluster::is_our_webhook;
+use crate::cluster::{is_our_webhook, selector};
 
 /// Labels of an object.
 pub type Labels = BTreeMap<String, String>;
@@ -143,8 +142,9 @@ impl Hook {
             conditions: conditions.map(|c| text(&c["name"])).collect(),
             made: time(&metadata["creationTimestamp"]),
             is_for_pods: is_for_pods(&webhook["rules"]),
-            namespaces: selector(&webhook["namespaceSelector"]),
-            objects: selector(&webhook["objectSelector"]),
+            // One that means nothing is taken for one that takes everything.
+            namespaces: selector(&webhook["namespaceSelector"]).unwrap_or_default(),
+            objects: selector(&webhook["objectSelector"]).unwrap_or_default(),
         }
     }
 
@@ -178,25 +178,9 @@ impl Hook {
     }
 }
 
-/// The labels of an object.
-pub fn labels(object: &Value) -> Labels {
-    let labels = object["metadata"]["labels"].as_object();
-    let pairs = labels.into_iter().flatten();
-    pairs
-        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-        .collect()
-}
-
 /// A time as objects have it.
 pub(super) fn time(value: &Value) -> Option<Timestamp> {
     value.as_str()?.parse().ok()
-}
-
-/// A selector; one that cannot be read takes everything, as an empty one does.
-fn selector(value: &Value) -> Selector {
-    let selector = serde_json::from_value::<LabelSelector>(value.clone()).ok();
-    let selector = selector.and_then(|selector| Selector::try_from(selector).ok());
-    selector.unwrap_or_default()
 }
 
 /// Whether one of the rules is about pods that are made (apiserver pkg/admission/plugin/webhook/predicates/rules).

@@ -24,7 +24,7 @@ pub use facts::{
     Answer, Asked, Backend, Calls, Configured, ConfiguredState, Facts, Handshake, Looked, Ops,
     Served, Trial, Unanswered,
 };
-pub use hooks::{Hook, Labels, Target, labels};
+pub use hooks::{Hook, Labels, Target};
 pub use installation::Installation;
 pub use namespaces::{Namespace, Standing, choose};
 pub use owner::Owner;

@@ -4,8 +4,9 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::facts::Facts;
-use super::hooks::{Hook, Labels, labels};
+use super::hooks::{Hook, Labels};
 use super::report::{Check, Report, Topic};
+use crate::cluster::labels;
 use crate::lifecycle::annotations::{Level, Said};
 use crate::lifecycle::json::StrMap;
 use crate::lifecycle::policy::{Mode, Policy};

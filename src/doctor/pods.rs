@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::hooks::{Hook, Labels, labels, time};
+use super::hooks::{Hook, Labels, time};
 use super::namespaces::{Namespace, Standing};
 use super::owner::Owner;
+use crate::cluster::labels;
 use crate::lifecycle::json::Object;
 use crate::lifecycle::plan::{Context, Plan, plan};
 use crate::lifecycle::pod::Pod;

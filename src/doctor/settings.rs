@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::facts::{ConfiguredState, Facts};
-use super::hooks::{Hook, Labels, Target, labels};
+use super::hooks::{Hook, Labels, Target};
 use super::report::{Check, Report, Topic};
+use crate::cluster::labels;
 use crate::lifecycle::policy::Mode;
 use crate::lifecycle::settings::MODE_LABEL;
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::facts::{Answer, Asked, Calls, Facts, Trial, Unanswered};
-use super::hooks::{Hook, labels};
+use super::hooks::Hook;
 use super::report::Check;
 use super::trial::TOPIC;
+use crate::cluster::labels;
 use crate::lifecycle::seconds;
 
 /// What an API server counts of its calls of webhooks, by webhook and HTTP code.

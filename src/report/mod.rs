@@ -6,6 +6,7 @@ mod clients;
 pub mod doctor;
 mod explanation;
 mod page;
+mod running;
 mod scale;
 mod svg;
 mod timeline;

@@ -11,6 +11,7 @@
 
 mod another;
 mod bed;
+mod cable;
 mod capsule;
 mod cluster;
 mod deployed;

@@ -28,7 +28,7 @@ fn make_home() -> Result<PathBuf, String> {
 pub(crate) async fn up() -> Result<(), String> {
     let home = make_home()?;
     let programs = Programs::find()?;
-    let bed = Bed::start(&programs, &home, Kind::ControlPlane).await?;
+    let bed = Bed::start(&programs, &home, Kind::ControlPlane, &[]).await?;
     leave(bed.processes, &home)?;
     tell(&programs, &bed.kubeconfig);
     Ok(())
@@ -63,7 +63,7 @@ pub(crate) async fn node_up() -> Result<(), String> {
 /// What runs in the capsule for it.
 pub(crate) async fn stay(home: &Path) -> Result<(), String> {
     let programs = Programs::find()?;
-    let _bed = Bed::start(&programs, home, Kind::Node).await?;
+    let _bed = Bed::start(&programs, home, Kind::Node, &[]).await?;
     std::fs::write(home.join("ready"), "").map_err(|why| why.to_string())?;
     std::future::pending().await
 }

@@ -1,6 +1,6 @@
 //! The real `podgrace serve`, as an API server meets it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -18,35 +18,73 @@ pub(crate) struct Webhook {
     arguments: Vec<String>,
     /// Where it listens, `HOST:PORT`.
     pub(crate) address: String,
+    /// Where it tells of itself.
+    ops: String,
+}
+
+/// Where a server listens and where it tells of itself, by its log.
+pub(crate) async fn serving(log: &Path) -> (String, String) {
+    arrival("podgrace serves", || async {
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        let mut lines = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let serving = lines.find(|line| line["message"] == "serving")?;
+        let address = |key: &str| serving[key].as_str().map(str::to_owned);
+        Some((address("webhook")?, address("ops")?))
+    })
+    .await
+}
+
+/// What is served in plain HTTP at an address: status and text.
+pub(crate) async fn get(address: &str, path: &str) -> (u16, String) {
+    let answer = reqwest::get(format!("http://{address}{path}")).await;
+    let answer = answer.expect("an answer");
+    (
+        answer.status().as_u16(),
+        answer.text().await.expect("a text"),
+    )
 }
 
 impl Webhook {
     /// Starts a server with that configuration file, or none.
     pub(crate) async fn start(cluster: &Arc<Cluster>, name: &str, config: Option<&str>) -> Self {
+        let mut more = vec![format!("--kubeconfig={}", cluster.kubeconfig.display())];
+        if let Some(config) = config {
+            let file = pki::write(&cluster.folder, &format!("{name}.yaml"), config);
+            more.push(format!("--config={}", file.display()));
+        }
+        let webhook = Self::start_with(cluster, name, more).await;
+        webhook.knows_its_cluster().await;
+        webhook
+    }
+
+    /// Starts a server with these arguments, beside those that say where it listens and with which certificate.
+    pub(crate) async fn start_with(
+        cluster: &Arc<Cluster>,
+        name: &str,
+        more: impl IntoIterator<Item = String>,
+    ) -> Self {
         let authority = Authority::new("podgrace-e2e-webhook");
         let host = host();
         let pair = authority.server(&[&host]);
-        let folder = &cluster.folder;
-        let (certificate, key) = pair.write(folder, name);
+        let (certificate, key) = pair.write(&cluster.folder, name);
         let mut arguments = vec![
             "serve".to_owned(),
-            "--offline".to_owned(),
             "--log-format=json".to_owned(),
-            "--log=debug".to_owned(),
+            "--log=info,podgrace=debug".to_owned(),
             "--ops-listen=127.0.0.1:0".to_owned(),
             format!("--tls-cert-file={}", certificate.display()),
             format!("--tls-key-file={}", key.display()),
         ];
-        if let Some(config) = config {
-            let file = pki::write(folder, &format!("{name}.yaml"), config);
-            arguments.push(format!("--config={}", file.display()));
-        }
+        arguments.extend(more);
         let mut webhook = Self {
             cluster: Arc::clone(cluster),
             name: name.to_owned(),
             ca: authority.pem,
             arguments,
             address: format!("{host}:0"),
+            ops: String::new(),
         };
         webhook.run().await;
         webhook
@@ -67,17 +105,31 @@ impl Webhook {
             processes.start(&self.name, command).expect("started");
             processes.log(&self.name)
         };
-        let port = arrival("podgrace serves", || async {
-            let text = std::fs::read_to_string(&log).unwrap_or_default();
-            let mut lines = text
-                .lines()
-                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            let serving = lines.find(|line| line["message"] == "serving")?;
-            let address = serving["webhook"].as_str()?;
-            Some(address.rsplit(':').next()?.to_owned())
+        let (webhook, ops) = serving(&log).await;
+        let port = webhook.rsplit(':').next().unwrap_or_default();
+        self.address = format!("{}:{port}", host());
+        self.ops = ops;
+    }
+
+    /// Waits until it has seen the namespaces and the versions.
+    pub(crate) async fn knows_its_cluster(&self) {
+        eventually("podgrace serve knows its cluster", || async {
+            let (_, text) = self.ready().await;
+            !text.contains("ok, but")
         })
         .await;
-        self.address = format!("{}:{port}", host());
+    }
+
+    /// What it says of itself, check by check.
+    pub(crate) async fn ready(&self) -> (u16, String) {
+        get(&self.ops, "/readyz?verbose").await
+    }
+
+    /// The lines of its metrics that begin so.
+    pub(crate) async fn metrics(&self, begin: &str) -> Vec<String> {
+        let (_, text) = get(&self.ops, "/metrics").await;
+        let lines = text.lines().filter(|line| line.starts_with(begin));
+        lines.map(str::to_owned).collect()
     }
 
     pub(crate) fn kill(&self) {
@@ -111,6 +163,14 @@ impl Webhook {
             std::fs::read_to_string(&log).is_ok_and(|text| text.contains(&said))
         })
         .await;
+    }
+
+    /// Registers it for the pods of every namespace that a selector chooses, and waits for nothing.
+    pub(crate) async fn register_where(&self, selector: Value) {
+        let name = format!("{}.podgrace.io", self.name);
+        let mut configuration = registration(&name, "", &self.address, &self.ca);
+        configuration["webhooks"][0]["namespaceSelector"] = selector;
+        self.cluster.global(WEBHOOKS, configuration).await;
     }
 }
 

@@ -13,7 +13,7 @@ use super::pods::count;
 use super::trial::Trials;
 use crate::cli::live::namespace_name;
 use crate::cluster::{
-    DEPLOYMENTS, Installed, MUTATING_WEBHOOKS, NAMESPACES, Reader, Resource, Scope, Seen,
+    ConfigurationFile, DEPLOYMENTS, MUTATING_WEBHOOKS, NAMESPACES, Reader, Resource, Scope, Seen,
     VALIDATING_WEBHOOKS, WORKLOADS, chain, labelled_since,
 };
 use crate::config::Configuration;
@@ -160,19 +160,18 @@ async fn configuration(
         return Ok((Configuration::load(file)?.policy(action), Some(configured)));
     }
     let defaults = || Configuration::default().policy(action);
-    let installed = ours.iter().find_map(|hook| match &hook.target {
-        Target::Service { namespace, .. } => Some(Installed {
-            name: hook.configuration.clone(),
+    let file = ours.iter().find_map(|hook| match &hook.target {
+        Target::Service { namespace, .. } => Some(ConfigurationFile {
             namespace: namespace.clone(),
-            excluded_namespaces: Vec::new(),
+            name: hook.configuration.clone(),
         }),
         Target::Url(_) => None,
     });
-    let Some(installed) = installed else {
+    let Some(file) = file else {
         return Ok((defaults(), None));
     };
-    let title = installed.configuration_title();
-    let (policy, state) = match installed.configuration(reader).await {
+    let title = file.title();
+    let (policy, state) = match file.read(reader).await {
         Err(error) => (defaults(), Err(error)),
         Ok(None) => (defaults(), Ok(ConfiguredState::Missing)),
         Ok(Some(text)) => match Configuration::parse(title.as_ref(), &text) {
@@ -183,8 +182,8 @@ async fn configuration(
     let edit = format!(
         "{} -n {} edit configmap {}",
         arguments.kubectl(),
-        installed.namespace,
-        installed.name
+        file.namespace,
+        file.name
     );
     let configured = Configured {
         title,

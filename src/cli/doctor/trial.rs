@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::handshake;
 use crate::cli::call::review;
-use crate::cluster::{Cause, ReadError, Reader};
+use crate::cluster::{Cause, ReadError, Reader, labels};
 use crate::doctor::{
     Answer, Asked, Calls, Hook, Labels, Namespace, Target, Trial, Unanswered, calls, choose,
-    labels, pod_to_try,
+    pod_to_try,
 };
 
 /// What trials need.

@@ -13,7 +13,7 @@ use super::makers::Makers;
 use super::{Outcome, passed, pod};
 use crate::cluster::{Cluster, WEBHOOKS, arrival, eventually};
 use crate::pki;
-use crate::webhook::{is_injected, program};
+use crate::webhook::{get, is_injected, program, serving};
 
 const SECRET: &str = "podgrace-tls";
 
@@ -80,16 +80,7 @@ impl Release {
             let processes = self.cluster.processes.lock().expect("no panic");
             processes.log(&self.process(replica))
         };
-        arrival("podgrace serves", || async {
-            let text = std::fs::read_to_string(&log).unwrap_or_default();
-            let mut lines = text
-                .lines()
-                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            let serving = lines.find(|line| line["message"] == "serving")?;
-            let address = |key: &str| serving[key].as_str().map(str::to_owned);
-            Some((address("webhook")?, address("ops")?))
-        })
-        .await
+        serving(&log).await
     }
 
     fn kill(&self, replica: usize) {
@@ -166,9 +157,7 @@ impl Release {
     }
 
     async fn metric(&self, replica: usize, line: &str) -> f64 {
-        let url = format!("http://{}/metrics", self.addresses[replica].1);
-        let text = reqwest::get(url).await.expect("metrics").text().await;
-        let text = text.expect("a text");
+        let (_, text) = get(&self.addresses[replica].1, "/metrics").await;
         let found = text
             .lines()
             .find_map(|l| l.strip_prefix(line))
@@ -370,18 +359,8 @@ pub(super) async fn unreachable(cluster: Arc<Cluster>) -> Outcome {
         .start(&process, command)
         .expect("started");
     let (_, ops) = release.serving(0).await;
-    let get = |path: &'static str| {
-        let url = format!("http://{ops}{path}");
-        async move {
-            let response = reqwest::get(url).await.expect("an answer");
-            (
-                response.status().as_u16(),
-                response.text().await.expect("a text"),
-            )
-        }
-    };
     let text = arrival("it says why it is not ready", || async {
-        let (status, text) = get("/readyz").await;
+        let (status, text) = get(&ops, "/readyz").await;
         (status == 503 && text.contains("refused")).then_some(text)
     })
     .await;
@@ -390,7 +369,7 @@ pub(super) async fn unreachable(cluster: Arc<Cluster>) -> Outcome {
         "{text}"
     );
     assert!(text.contains("[+]api-server ok, but"), "{text}");
-    assert_eq!(get("/livez").await.0, 200);
+    assert_eq!(get(&ops, "/livez").await.0, 200);
     tokio::time::sleep(Duration::from_millis(200)).await;
     release.kill(0);
     passed()

@@ -7,12 +7,15 @@ mod certificates;
 mod chart;
 mod corners;
 mod deployed;
+mod explained;
 mod invariants;
 mod killed;
 mod makers;
+mod namespaces;
 mod node;
 mod plugin;
 mod reinvocation;
+mod versions;
 mod workloads;
 
 use std::future::Future;
@@ -39,6 +42,7 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("kubectl sees warnings", |c| Box::pin(bare::warnings(c))),
     ("a plugin of kubectl", |c| Box::pin(plugin::run(c))),
     ("pods of workloads", |c| Box::pin(workloads::run(c))),
+    ("workloads in each mode", |c| Box::pin(workloads::modes(c))),
     ("the audit log", |c| Box::pin(audit_log::run(c))),
     ("audited like its files", |c| {
         Box::pin(audited::like_files(c))
@@ -52,6 +56,16 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
         Box::pin(reinvocation::not_ignored(c))
     }),
     ("the webhook is killed", |c| Box::pin(killed::run(c))),
+    ("a Namespace changes", |c| Box::pin(namespaces::changed(c))),
+    ("pods of a new Namespace", |c| {
+        Box::pin(namespaces::fresh(c))
+    }),
+    ("the API server is away", |c| Box::pin(namespaces::away(c))),
+    ("the sleep as stated", |c| Box::pin(versions::stated(c))),
+    ("the sleep by the nodes", |c| Box::pin(versions::nodes(c))),
+    ("the sleep by an emulated version", |c| {
+        Box::pin(versions::emulated(c))
+    }),
     ("the chart's manifests", |c| {
         Box::pin(chart::manifests::run(c))
     }),
@@ -84,6 +98,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
 /// What needs real containers. They share one node, and run where it runs: its addresses are theirs.
 pub(crate) const NODE: &[(&str, Scenario)] = &[
     ("a node runs pods", |c| Box::pin(node::runs_pods(c))),
+    ("explained beside what pods did", |c| {
+        Box::pin(explained::run(c))
+    }),
     ("podgrace in a pod", |c| Box::pin(deployed::confined(c))),
     ("containers of a Deployment", |c| {
         Box::pin(deployed::injected(c))
