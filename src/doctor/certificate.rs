@@ -117,9 +117,13 @@ impl Judge<'_> {
             report.add(Check::error(TOPIC, "certificate-not-yet", message));
         } else if left.is_negative() {
             let message = format!(
-                "the certificate expired on {}, {} ago: the API server takes no new connection with it",
+                "the certificate expired on {}, {} ago: the API server takes no new connection with it{}",
                 day(until),
-                rough(left.abs())
+                rough(left.abs()),
+                match self.facts.is_proven() {
+                    true => ", and only those that are open go on",
+                    false => "",
+                }
             );
             report.add(self.renewed(Check::error(TOPIC, "certificate-expired", message)));
         } else if left < (until.duration_since(from) / LATE).min(SOON * 4) {

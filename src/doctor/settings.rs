@@ -129,7 +129,7 @@ fn together<'h>(ours: &[&'h Hook], is_so: impl Fn(&Hook) -> bool) -> Vec<(&'h Ho
 }
 
 /// The command that sets a field of every webhook of a configuration.
-fn set(facts: &Facts, hook: &Hook, ours: &[&Hook], field: &str, value: &str) -> String {
+pub(super) fn set(facts: &Facts, hook: &Hook, ours: &[&Hook], field: &str, value: &str) -> String {
     let same = ours.iter().filter(|other| other.title() == hook.title());
     let operations: Vec<String> = same
         .map(|hook| {

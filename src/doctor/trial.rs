@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::facts::{Facts, Trial};
+use super::hooks::Hook;
 use super::namespaces::labelled;
 use super::report::{Check, Report, Topic};
+use super::settings::set;
 use super::why_not::why_not;
 use crate::cluster::{Cause, Tried};
 use crate::lifecycle::settings::INJECTED;
@@ -118,10 +120,11 @@ pub(super) fn judge(facts: &Facts, report: &mut Report) {
 
 /// The pod was turned away.
 fn refused(facts: &Facts, who: &str, message: &str) -> Check {
-    let is_ours = facts
-        .ours()
-        .any(|hook| message.contains(&format!("\"{}\"", hook.name)));
-    if is_ours {
+    let ours: Vec<&Hook> = facts.ours().collect();
+    let named = ours
+        .iter()
+        .find(|hook| message.contains(&format!("\"{}\"", hook.name)));
+    if let Some(hook) = named {
         return Check::error(
             TOPIC,
             "turned-away",
@@ -131,16 +134,7 @@ fn refused(facts: &Facts, who: &str, message: &str) -> Check {
             "Its failurePolicy is Fail. Mend what is above; until then, pods are made without the webhook where that \
              says Ignore:",
         )
-        .run_all(facts.ours().find(|hook| hook.fails_closed).map(|hook| {
-            format!(
-                "{} patch {} {} --type=json -p '[{{\"op\":\"replace\",\"path\":\"/webhooks/{}/failurePolicy\",\"value\":\
-                 \"Ignore\"}}]'",
-                facts.kubectl,
-                hook.kind.to_lowercase(),
-                hook.configuration,
-                hook.index
-            )
-        }));
+        .run(set(facts, hook, &ours, "failurePolicy", "\"Ignore\""));
     }
     Check::warning(
         TOPIC,

@@ -16,6 +16,10 @@ const CALLS: &str = "apiserver_admission_webhook_request_total{";
 
 pub(super) fn why_not(facts: &Facts, trial: &Trial, who: &str, is_distrusted: bool) -> Check {
     let start = format!("{who} comes back as it was sent");
+    if facts.hooks.is_err() {
+        let message = format!("{start}, and which webhooks there are could not be looked at");
+        return Check::warning(TOPIC, "not-injected", message);
+    }
     let pod = labels(&trial.pod);
     let namespace = facts.census.labels_of(&trial.namespace);
     let pod_hooks: Vec<&Hook> = facts.ours().filter(|hook| hook.changes_pods()).collect();

@@ -1,6 +1,6 @@
 //! The real `podgrace doctor`, and whoever does what it says.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -65,6 +65,14 @@ impl Visit {
         codes.filter_map(|check| check["code"].as_str()).collect()
     }
 
+    /// Of a workload's pods, how many miss something and why.
+    #[track_caller]
+    pub(crate) fn missed(&self, name: &str) -> Value {
+        let workloads = self.report["workloads"].as_array();
+        let found = workloads.into_iter().flatten().find(|w| w["name"] == name);
+        found.unwrap_or_else(|| panic!("no {name}: {:#}", self.report))["missed"].clone()
+    }
+
     /// Does what it says about that, as a person who copies the lines would; all must go well.
     #[track_caller]
     pub(crate) fn do_as_told(&self, cluster: &Cluster, code: &str) {
@@ -92,6 +100,13 @@ fn doctor(kubeconfig: &Path) -> Command {
     command
 }
 
+/// The folder in which commands are run.
+pub(crate) fn desk(cluster: &Cluster) -> PathBuf {
+    let folder = cluster.folder.join("desk");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
 /// Runs lines as somebody types them, with kubectl and Helm at hand.
 #[track_caller]
 pub(crate) fn run(cluster: &Cluster, lines: &str) {
@@ -104,7 +119,7 @@ pub(crate) fn run(cluster: &Cluster, lines: &str) {
     let path = std::env::var("PATH").unwrap_or_default();
     let output = Command::new("bash")
         .args(["-e", "-o", "pipefail", "-c", lines])
-        .current_dir(&cluster.folder)
+        .current_dir(desk(cluster))
         .env("PATH", format!("{}:{path}", folder.path().display()))
         .env("KUBECONFIG", &cluster.kubeconfig)
         .output()

@@ -37,11 +37,23 @@ impl Authority {
 
     /// For a server of these DNS names and addresses.
     pub(crate) fn server(&self, hosts: &[&str]) -> Pair {
+        self.pair(&Self::params(hosts))
+    }
+
+    /// The same, of a year that is over.
+    pub(crate) fn expired_server(&self, hosts: &[&str]) -> Pair {
+        let mut params = Self::params(hosts);
+        params.not_before = rcgen::date_time_ymd(2025, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2025, 12, 31);
+        self.pair(&params)
+    }
+
+    fn params(hosts: &[&str]) -> CertificateParams {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let mut params = CertificateParams::new(hosts).expect("hosts");
         params.distinguished_name = names("server", None);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        self.pair(&params)
+        params
     }
 
     /// For a client whom Kubernetes calls by that name, in that group.

@@ -13,7 +13,7 @@ use crate::pki::{self, Authority};
 pub(crate) struct Webhook {
     cluster: Arc<Cluster>,
     name: String,
-    ca: String,
+    authority: Authority,
     /// What it is started with.
     arguments: Vec<String>,
     /// Where it listens, `HOST:PORT`.
@@ -81,7 +81,7 @@ impl Webhook {
         let mut webhook = Self {
             cluster: Arc::clone(cluster),
             name: name.to_owned(),
-            ca: authority.pem,
+            authority,
             arguments,
             address: format!("{host}:0"),
             ops: String::new(),
@@ -150,7 +150,7 @@ impl Webhook {
     /// The same in a namespace that does not take every pod; `pod` is called `registered`.
     pub(crate) async fn register_pod(&self, name: &str, namespace: &str, pod: &Value) {
         let name = format!("{name}.podgrace.io");
-        let configuration = registration(&name, namespace, &self.address, &self.ca);
+        let configuration = registration(&name, namespace, &self.address, &self.authority.pem);
         self.cluster.global(WEBHOOKS, configuration).await;
         let log = {
             let processes = self.cluster.processes.lock().expect("no panic");
@@ -168,16 +168,36 @@ impl Webhook {
     /// Registers it for the pods of every namespace that a selector chooses, and waits for nothing.
     pub(crate) async fn register_where(&self, selector: Value) {
         let name = format!("{}.podgrace.io", self.name);
-        let mut configuration = registration(&name, "", &self.address, &self.ca);
+        let mut configuration = registration(&name, "", &self.address, &self.authority.pem);
         configuration["webhooks"][0]["namespaceSelector"] = selector;
         self.cluster.global(WEBHOOKS, configuration).await;
     }
 }
 
 impl Webhook {
+    /// The CA of its certificate, in PEM.
+    pub(crate) fn ca(&self) -> &str {
+        &self.authority.pem
+    }
+
+    /// Has it serve another certificate of the same CA: one that has expired, or one that has not.
+    pub(crate) fn serve_certificate(&self, has_expired: bool) {
+        let hosts = [&*host()];
+        let pair = match has_expired {
+            true => self.authority.expired_server(&hosts),
+            false => self.authority.server(&hosts),
+        };
+        pair.write(&self.cluster.folder, &self.name);
+    }
+
+    /// Rewrites its configuration file; it must have been started with one.
+    pub(crate) fn configure(&self, text: &str) {
+        pki::write(&self.cluster.folder, &format!("{}.yaml", self.name), text);
+    }
+
     /// How an API server reaches it, where no Service leads to it.
     pub(crate) fn client_config(&self) -> Value {
-        json!({"url": format!("https://{}/mutate", self.address), "caBundle": pki::base64(&self.ca)})
+        json!({"url": format!("https://{}/mutate", self.address), "caBundle": pki::base64(&self.authority.pem)})
     }
 
     /// How often it was asked about a pod.

@@ -80,7 +80,8 @@ pub(super) async fn look(arguments: &Arguments) -> anyhow::Result<Facts> {
     let namespaces = namespaces(arguments, &reader).await;
     let understood = understand(&namespaces, &ours, &policy);
 
-    let trial = match is_registered {
+    let is_unseen = hooks.is_err() || namespaces.is_err();
+    let trial = match is_registered || hooks.is_err() {
         false => None,
         true => {
             let trials = Trials {
@@ -89,9 +90,7 @@ pub(super) async fn look(arguments: &Arguments) -> anyhow::Result<Facts> {
                 image: image(&backends),
             };
             let asked_for = arguments.namespace.as_deref();
-            trials
-                .run(&understood, asked_for, namespaces.is_err())
-                .await
+            trials.run(&understood, asked_for, is_unseen).await
         }
     };
 
