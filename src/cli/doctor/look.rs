@@ -30,6 +30,9 @@ const OURS: &str = "app.kubernetes.io/name=podgrace";
 /// than it is worth.
 const ONE_BY_ONE: usize = 100;
 
+/// Kinds of which it matters how they are rolled out.
+const RESTARTABLE: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
+
 pub(super) async fn look(arguments: &Arguments) -> anyhow::Result<Facts> {
     if let Some(name) = &arguments.namespace {
         namespace_name(name)?;
@@ -222,8 +225,10 @@ fn image(backends: &[Backend]) -> &str {
 async fn controllers(reader: &Reader, census: &Census) -> BTreeMap<Owner, Value> {
     let mut found = BTreeMap::new();
     for owner in census.missed().take(ONE_BY_ONE) {
-        let resource = WORKLOADS.into_iter().find(|r| r.kind == *owner.kind);
-        let Some(resource) = resource.filter(|resource| resource.kind != "Pod") else {
+        let mut restartable = WORKLOADS
+            .into_iter()
+            .filter(|r| RESTARTABLE.contains(&&*r.kind));
+        let Some(resource) = restartable.find(|r| r.kind == *owner.kind) else {
             continue;
         };
         // Without it the usual command is advised.

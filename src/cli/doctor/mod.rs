@@ -8,15 +8,20 @@ mod trial;
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
 use super::access::ClusterArguments;
 use super::audit::FailOn;
+use super::serve::duration;
 use super::{Status, wait};
 use crate::doctor::diagnose;
 use crate::report::doctor as print;
 use look::look;
+
+/// How long it waits before it looks again.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Look at the installed webhook: is it there, does it work, and which pods run without it?
 ///
@@ -47,6 +52,10 @@ pub(super) struct Arguments {
     /// The mildest severity that makes the exit code 1. What could not be looked at counts as a warning.
     #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
     fail_on: FailOn,
+    /// Look again until nothing of that severity is found, for so long: an installation that is seconds old
+    /// needs some more.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    wait: Duration,
     /// How it is told.
     #[arg(short, long, value_enum, default_value = "text")]
     output: Output,
@@ -69,8 +78,15 @@ impl Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     wait(async {
-        let facts = look(arguments).await?;
-        let report = diagnose(&facts);
+        let since = Instant::now();
+        let (report, is_found) = loop {
+            let report = diagnose(&look(arguments).await?);
+            let is_found = report.worst() >= Some(arguments.fail_on.severity());
+            if !is_found || since.elapsed() >= arguments.wait {
+                break (report, is_found);
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
         let mut out = anstream::stdout().lock();
         match arguments.output {
             Output::Text => write!(out, "{}", print::text(&report))?,
@@ -83,7 +99,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
             }
         }
         out.flush()?;
-        let is_found = report.worst() >= Some(arguments.fail_on.severity());
         Ok(match is_found {
             true => Status::Findings,
             false => Status::Clean,

@@ -123,6 +123,10 @@ pub(crate) const NODE: &[(&str, Scenario)] = &[
         Box::pin(explained::run(c))
     }),
     ("podgrace in a pod", |c| Box::pin(deployed::confined(c))),
+    // Before other scenarios have made pods past a webhook that was away.
+    ("the doctor and the chart", |c| {
+        Box::pin(doctor::deployed::run_all(c))
+    }),
     ("containers of a Deployment", |c| {
         Box::pin(deployed::injected(c))
     }),

@@ -1,7 +1,6 @@
 //! A webhook that is registered as the chart does it, and a namespace that wants it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -15,9 +14,6 @@ pub(super) const NAME: &str = "podgrace-e2e-doctor";
 
 /// What the CA's file is called in the folder in which commands are run.
 const CA_FILE: &str = "ca.crt";
-
-/// For how long a finding may stay away.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) struct Patient {
     cluster: Arc<Cluster>,
@@ -59,21 +55,9 @@ impl Patient {
         Visit::pay(&self.cluster, &["-n", &self.namespace])
     }
 
-    /// Waits until these are the findings: API servers learn of a changed configuration by a watch.
+    /// Waits until these are the findings.
     pub(super) async fn eventually(&self, findings: &[&str]) -> Visit {
-        let since = Instant::now();
-        loop {
-            let visit = Visit::pay(&self.cluster, &[]);
-            if visit.findings() == findings {
-                return visit;
-            }
-            assert!(
-                since.elapsed() < PATIENCE,
-                "never {findings:?}: {:#}",
-                visit.report
-            );
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        super::eventually(&self.cluster, findings).await
     }
 
     /// Registers the webhook, with `changes` laid over both of the chart's.
@@ -123,18 +107,16 @@ impl Patient {
         }
     }
 
-    /// Has both webhooks carry that bundle; whether the API server takes it.
-    pub(super) async fn carries(&self, bundle: &Value) -> bool {
+    /// Has both webhooks carry that bundle.
+    pub(super) async fn carries(&self, bundle: &Value) {
         let stored = self.cluster.get(WEBHOOKS, NAME).await.accepted();
         let mut webhooks = stored["webhooks"].clone();
         for webhook in webhooks.as_array_mut().expect("webhooks") {
             webhook["clientConfig"]["caBundle"] = bundle.clone();
         }
         let change = json!({"webhooks": webhooks});
-        self.cluster
-            .merge(WEBHOOKS, NAME, &change)
-            .await
-            .is_accepted()
+        let changed = self.cluster.merge(WEBHOOKS, NAME, &change);
+        changed.await.accepted();
     }
 
     /// Rewrites the webhook's configuration file.
