@@ -264,6 +264,13 @@ impl Cluster {
         })
     }
 
+    /// The same for a ServiceAccount.
+    pub(crate) async fn kubeconfig_of_account(&self, namespace: &str, account: &str) -> PathBuf {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
+        let token = self.create(&path, &json!({}), false).await.accepted();
+        self.kubeconfig_of(&format!("{namespace}-{account}"), &token["status"]["token"])
+    }
+
     /// Writes a kubeconfig like ours, with a change.
     pub(crate) fn kubeconfig_with(&self, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
         let text = std::fs::read_to_string(&self.kubeconfig).expect("a kubeconfig");

@@ -17,6 +17,7 @@ mod capsule;
 mod cluster;
 mod deployed;
 mod dockerfile;
+mod doctor;
 mod generated;
 #[path = "../chart/helm.rs"]
 mod helm;

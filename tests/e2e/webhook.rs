@@ -201,6 +201,26 @@ impl Webhook {
 }
 
 impl Webhook {
+    /// The CA of its certificate, in PEM.
+    pub(crate) fn ca(&self) -> &str {
+        &self.authority.pem
+    }
+
+    /// Has it serve another certificate of the same CA: one that has expired, or one that has not.
+    pub(crate) fn serve_certificate(&self, has_expired: bool) {
+        let hosts = [&*host()];
+        let pair = match has_expired {
+            true => self.authority.expired(&hosts),
+            false => self.authority.server(&hosts),
+        };
+        pair.write(&self.cluster.folder, &self.name);
+    }
+
+    /// Rewrites its configuration file; it must have been started with one.
+    pub(crate) fn configure(&self, text: &str) {
+        pki::write(&self.cluster.folder, &format!("{}.yaml", self.name), text);
+    }
+
     /// How an API server reaches it, where no Service leads to it.
     pub(crate) fn client_config(&self) -> Value {
         json!({"url": format!("https://{}/mutate", self.address), "caBundle": pki::base64(&self.authority.pem)})
