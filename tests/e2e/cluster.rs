@@ -329,6 +329,17 @@ impl Cluster {
         self.create(path, &object, false).await.accepted()
     }
 
+    /// Waits until the kind of that definition is served.
+    pub(crate) async fn serves(&self, definition: &str) {
+        eventually(&format!("{definition} is served"), || async {
+            let definition = self.get(DEFINITIONS, definition).await.body;
+            let conditions = definition["status"]["conditions"].as_array().cloned();
+            let mut conditions = conditions.unwrap_or_default().into_iter();
+            conditions.any(|it| it["type"] == "Established" && it["status"] == "True")
+        })
+        .await;
+    }
+
     /// Removes what we made, where it would be left behind.
     pub(crate) async fn clean_up(&self) {
         if !self.foreign {
@@ -360,6 +371,7 @@ pub(crate) const WEBHOOKS: &str =
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 pub(crate) const VALIDATING_WEBHOOKS: &str =
     "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+pub(crate) const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 pub(crate) const PRIORITY_CLASSES: &str = "/apis/scheduling.k8s.io/v1/priorityclasses";
 
 pub(crate) fn pods(namespace: &str) -> String {

@@ -23,7 +23,7 @@ use crate::lifecycle::timeline::{Life, life};
 use crate::manifests;
 use crate::report;
 use crate::server::{CertificateSource, Engine, Identity, Options};
-use crate::workload::workloads;
+use crate::workload::Kinds;
 
 /// Show what the webhook does: the real HTTPS server on loopback, real AdmissionReviews, no cluster.
 #[derive(Debug, clap::Args)]
@@ -229,7 +229,8 @@ fn pod(scene: &Scene) -> anyhow::Result<Value> {
     let bytes = scene.manifest.as_bytes();
     let chunks = manifests::split(bytes);
     let document = manifests::read(bytes, chunks.first().context("an empty manifest")?)?;
-    let workload = workloads(document.value())
+    let workload = Kinds::default()
+        .workloads(document.value())
         .into_iter()
         .next()
         .context("no workload")?;

@@ -21,6 +21,7 @@ mod reinvocation;
 mod switched;
 mod versions;
 mod workloads;
+mod written;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -95,6 +96,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     }),
     ("the chart's selectors", |c| {
         Box::pin(chart::selectors::run(c))
+    }),
+    ("who writes a workload is told", |c| {
+        Box::pin(written::run(c))
     }),
     ("the chart by Helm 4", |c| {
         Box::pin(chart::releases::run(c, 4, 4))
