@@ -10,6 +10,7 @@ use super::report::{
 };
 use crate::lifecycle::audit::{self, Controller, Finding, Judgement, Rule, Subject};
 use crate::lifecycle::json::Object;
+use crate::lifecycle::loss::Others;
 use crate::lifecycle::patch;
 use crate::lifecycle::plan::{Context, Plan, plan};
 use crate::lifecycle::pod::Pod;
@@ -314,7 +315,7 @@ impl Auditor {
             lives: self
                 .options
                 .lives
-                .then(|| Box::new(lives(&pod, json, &plan))),
+                .then(|| Box::new(lives(&pod, json, &plan, controller.others()))),
         };
         self.tell(judgement, looked, &workload.object, place, report);
     }
@@ -358,8 +359,8 @@ impl Auditor {
 }
 
 /// A pod's life as it is written and as it would be.
-fn lives(pod: &Pod<'_>, json: Value, plan: &Plan) -> Lives {
-    let before = life(pod);
+fn lives(pod: &Pod<'_>, json: Value, plan: &Plan, others: Others) -> Lives {
+    let before = life(pod, others);
     let mut patched = json;
     let operations = patch::patch(pod, &plan.changes, None);
     let after = json_patch::patch(&mut patched, &operations)
@@ -367,7 +368,7 @@ fn lives(pod: &Pod<'_>, json: Value, plan: &Plan) -> Lives {
         .and_then(|()| {
             let text = patched.to_string();
             let Object(pod) = serde_json::from_str::<Object<Pod<'_>>>(&text).ok()?;
-            Some(life(&pod))
+            Some(life(&pod, others))
         });
     Lives {
         // A plan's patch applies to its pod; were it not so, nothing would be sent either.

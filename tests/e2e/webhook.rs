@@ -13,7 +13,7 @@ use crate::pki::{self, Authority};
 pub(crate) struct Webhook {
     cluster: Arc<Cluster>,
     name: String,
-    ca: String,
+    authority: Authority,
     /// What it is started with.
     arguments: Vec<String>,
     /// Where it listens, `HOST:PORT`.
@@ -81,7 +81,7 @@ impl Webhook {
         let mut webhook = Self {
             cluster: Arc::clone(cluster),
             name: name.to_owned(),
-            ca: authority.pem,
+            authority,
             arguments,
             address: format!("{host}:0"),
             ops: String::new(),
@@ -132,6 +132,16 @@ impl Webhook {
         lines.map(str::to_owned).collect()
     }
 
+    /// Puts another certificate in the place of its files: one that is valid, or one that has expired.
+    pub(crate) fn replace_certificate(&self, valid: bool) {
+        let host = host();
+        let pair = match valid {
+            true => self.authority.server(&[&host]),
+            false => self.authority.expired(&[&host]),
+        };
+        pair.write(&self.cluster.folder, &self.name);
+    }
+
     pub(crate) fn kill(&self) {
         let mut processes = self.cluster.processes.lock().expect("no panic");
         processes.kill(&self.name);
@@ -150,7 +160,7 @@ impl Webhook {
     /// The same in a namespace that does not take every pod; `pod` is called `registered`.
     pub(crate) async fn register_pod(&self, name: &str, namespace: &str, pod: &Value) {
         let name = format!("{name}.podgrace.io");
-        let configuration = registration(&name, namespace, &self.address, &self.ca);
+        let configuration = registration(&name, namespace, &self.address, &self.authority.pem);
         self.cluster.global(WEBHOOKS, configuration).await;
         let log = {
             let processes = self.cluster.processes.lock().expect("no panic");
@@ -165,23 +175,54 @@ impl Webhook {
         .await;
     }
 
+    /// Has the API server connect anew, as it does for another bundle: this one holds the CA twice.
+    pub(crate) async fn register_again(&self) {
+        let name = format!("{}.podgrace.io", self.name);
+        let mut found = self.cluster.get(WEBHOOKS, &name).await.accepted();
+        let client = &mut found["webhooks"][0]["clientConfig"];
+        let bundle = format!("{0}{0}", self.authority.pem);
+        let once = client["caBundle"] == pki::base64(&self.authority.pem);
+        let bundle = if once { &bundle } else { &self.authority.pem };
+        client["caBundle"] = pki::base64(bundle).into();
+        let change = json!({"webhooks": found["webhooks"]});
+        self.cluster
+            .merge(WEBHOOKS, &name, &change)
+            .await
+            .accepted();
+    }
+
     /// Registers it for the pods of every namespace that a selector chooses, and waits for nothing.
     pub(crate) async fn register_where(&self, selector: Value) {
         let name = format!("{}.podgrace.io", self.name);
-        let mut configuration = registration(&name, "", &self.address, &self.ca);
+        let mut configuration = registration(&name, "", &self.address, &self.authority.pem);
         configuration["webhooks"][0]["namespaceSelector"] = selector;
         self.cluster.global(WEBHOOKS, configuration).await;
     }
 }
 
 impl Webhook {
-    /// How an API server reaches it, where no Service leads to it.
-    pub(crate) fn client_config(&self, path: &str) -> Value {
-        json!({"url": format!("https://{}{path}", self.address), "caBundle": pki::base64(&self.ca)})
+    /// The CA of its certificate, in PEM.
+    pub(crate) fn ca(&self) -> &str {
+        &self.authority.pem
     }
 
-    /// Writes its configuration file anew.
-    pub(crate) fn reconfigure(&self, config: &str) {
+    /// Has it serve another certificate of the same CA: one that has expired, or one that has not.
+    pub(crate) fn serve_certificate(&self, has_expired: bool) {
+        let hosts = [&*host()];
+        let pair = match has_expired {
+            true => self.authority.expired(&hosts),
+            false => self.authority.server(&hosts),
+        };
+        pair.write(&self.cluster.folder, &self.name);
+    }
+
+    /// How an API server reaches it, where no Service leads to it.
+    pub(crate) fn client_config(&self, path: &str) -> Value {
+        json!({"url": format!("https://{}{path}", self.address), "caBundle": pki::base64(&self.authority.pem)})
+    }
+
+    /// Writes its configuration file anew; it must have been started with one.
+    pub(crate) fn configure(&self, config: &str) {
         pki::write(
             &self.cluster.folder,
             &configuration_file(&self.name),

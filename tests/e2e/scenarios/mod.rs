@@ -7,14 +7,18 @@ mod certificates;
 mod chart;
 mod corners;
 mod deployed;
+mod doctor;
 mod explained;
 mod invariants;
+mod kept;
 mod killed;
 mod makers;
 mod namespaces;
 mod node;
+mod page;
 mod plugin;
 mod reinvocation;
+mod switched;
 mod versions;
 mod workloads;
 mod written;
@@ -39,6 +43,26 @@ pub(crate) type Scenario = fn(Arc<Cluster>) -> Pin<Box<dyn Future<Output = Outco
 
 /// What a control plane is enough for.
 pub(crate) const ALL: &[(&str, Scenario)] = &[
+    // First, while no other webhook is registered: it looks at all of them.
+    ("the doctor before and after the installation", |c| {
+        Box::pin(doctor::installed(c))
+    }),
+    ("the doctor on namespaces", |c| {
+        Box::pin(doctor::namespaces(c))
+    }),
+    ("the doctor on pods that were missed", |c| {
+        Box::pin(doctor::missed(c))
+    }),
+    ("the doctor on certificates", |c| {
+        Box::pin(doctor::certificates(c))
+    }),
+    ("the doctor on settings", |c| Box::pin(doctor::settings(c))),
+    ("the doctor without permission", |c| {
+        Box::pin(doctor::permissions(c))
+    }),
+    ("the doctor without a cluster", |c| {
+        Box::pin(doctor::nowhere(c))
+    }),
     ("a bare pod", |c| Box::pin(bare::run(c))),
     ("kubectl sees warnings", |c| Box::pin(bare::warnings(c))),
     ("a plugin of kubectl", |c| Box::pin(plugin::run(c))),
@@ -92,6 +116,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("certificates are healed", |c| {
         Box::pin(certificates::healed(c))
     }),
+    ("certificates expire", |c| {
+        Box::pin(certificates::expired(c))
+    }),
     ("no API server at the start", |c| {
         Box::pin(certificates::unreachable(c))
     }),
@@ -105,7 +132,12 @@ pub(crate) const NODE: &[(&str, Scenario)] = &[
     ("explained beside what pods did", |c| {
         Box::pin(explained::run(c))
     }),
+    ("the pages on installing", |c| Box::pin(page::run(c))),
     ("podgrace in a pod", |c| Box::pin(deployed::confined(c))),
+    // Before other scenarios have made pods past a webhook that was away.
+    ("the doctor and the chart", |c| {
+        Box::pin(doctor::deployed::run_all(c))
+    }),
     ("containers of a Deployment", |c| {
         Box::pin(deployed::injected(c))
     }),
@@ -116,6 +148,13 @@ pub(crate) const NODE: &[(&str, Scenario)] = &[
     ("podgrace is restarted", |c| {
         Box::pin(deployed::restarted(c))
     }),
+    ("podgrace's certificate is renewed", |c| {
+        Box::pin(kept::rotated(c))
+    }),
+    ("podgrace's manifests are applied", |c| {
+        Box::pin(kept::applied(c))
+    }),
+    ("podgrace is switched off", |c| Box::pin(switched::off(c))),
 ];
 
 fn passed() -> Outcome {

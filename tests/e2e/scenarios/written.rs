@@ -279,7 +279,7 @@ impl Writer {
         assert_ne!(off, file);
         let object = mistaken("Deployment", "switched");
         for (file, is_told) in [(&*off, false), (file, true)] {
-            self.webhook.reconfigure(file);
+            self.webhook.configure(file);
             eventually("the configuration counts", || async {
                 let told = self.apply(namespace, &object, &["--dry-run=server"]);
                 told.is_empty() != is_told
