@@ -10,7 +10,7 @@ use super::access::ClusterArguments;
 use super::complain;
 use super::planner::Planner;
 use super::surroundings::Surroundings;
-use crate::cluster::{Access, Installed, NAMESPACES, ReadError, Reader, Scope, Seen};
+use crate::cluster::{Access, Installed, NAMESPACES, ReadError, Reader, Resource, Scope, Seen};
 use crate::config::Configuration;
 use crate::lifecycle::policy::SleepAction;
 
@@ -127,6 +127,18 @@ impl Live {
             }
         }
         Ok(namespaces)
+    }
+
+    /// The kinds of the configuration that this cluster has, which are not Kubernetes' own.
+    pub(super) async fn custom_kinds(&self) -> Result<Vec<Resource>, ReadError> {
+        let mut found = Vec::new();
+        for custom in self.planner.configuration.kinds().custom() {
+            // Without a template it is only there to be passed over.
+            if !custom.templates.is_empty() {
+                found.extend(self.reader.kind(&custom.group, &custom.kind).await?);
+            }
+        }
+        Ok(found)
     }
 
     /// ` of prod`, where the cluster has a name.

@@ -22,6 +22,9 @@ pub(super) async fn report(arguments: &Arguments) -> anyhow::Result<Report> {
         selector: selection.selector.clone(),
     };
     let namespaces = live.namespaces(scope.namespace.as_deref()).await?;
+    // What they make comes behind them.
+    let mut resources = live.custom_kinds().await?;
+    resources.extend(WORKLOADS);
     let Live {
         reader,
         planner,
@@ -69,7 +72,7 @@ pub(super) async fn report(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut makers = Makers::default();
     let mut progress = Progress::new(arguments.quiet);
     let mut read = 0;
-    for resource in &WORKLOADS {
+    for resource in &resources {
         let mut pages = reader.list(resource, &scope);
         loop {
             let page = match pages.next().await {

@@ -1,12 +1,13 @@
 //! Explanations of workloads of a cluster, beside what their pods did.
 
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 use serde_json::Value;
 
 use super::named::Named;
 use super::{Arguments, Explained};
 use crate::cli::complain;
 use crate::cli::live::Live;
+use crate::cluster::Resource;
 use crate::explain::{Explanation, Places, RunningPod, Subject, Webhook, explain, running};
 
 /// Explains the workloads that are named.
@@ -25,29 +26,35 @@ pub(super) async fn explained(arguments: &Arguments, names: &[Named]) -> anyhow:
             Value::Null
         }
     };
+    let custom = live.custom_kinds().await?;
     let mut explained = Explained::default();
     for name in names {
-        for object in find(&live, name).await? {
-            let mut explanation = explanation(&live, &object)?;
+        for object in find(&live, &custom, name).await? {
+            let mut of_object = explanations(&live, &object)?;
             match pods(&live, &object, &said).await {
-                Ok(pods) => explanation.running = Some(pods),
+                Ok(pods) => {
+                    for explanation in &mut of_object {
+                        explanation.running = Some(pods.clone());
+                    }
+                }
                 Err(error) => {
                     complain(&format!("what its pods did is not known: {error:#}"));
                     explained.is_incomplete = true;
                 }
             }
-            explained.explanations.push(explanation);
+            explained.explanations.extend(of_object);
         }
     }
     Ok(explained)
 }
 
 /// The objects of that name, of the kind that was named or of any.
-async fn find(live: &Live, name: &Named) -> anyhow::Result<Vec<Value>> {
-    let resources = name.resources();
+async fn find(live: &Live, custom: &[Resource], name: &Named) -> anyhow::Result<Vec<Value>> {
+    let resources = name.resources(custom);
     if resources.is_empty() {
         bail!(
-            "{}: this is no kind that makes pods; there are pod, deploy, sts, ds, job, cj, rs and rc",
+            "{}: this is no kind that is known to make pods; there are pod, deploy, sts, ds, job, cj, rs, rc, and \
+             those of the configuration's workloads that the cluster has",
             name.title()
         );
     }
@@ -72,28 +79,32 @@ async fn find(live: &Live, name: &Named) -> anyhow::Result<Vec<Value>> {
     }
 }
 
-fn explanation(live: &Live, object: &Value) -> anyhow::Result<Explanation> {
+/// What its pods get, one for each template that it has.
+fn explanations(live: &Live, object: &Value) -> anyhow::Result<Vec<Explanation>> {
     let planner = &live.planner;
-    let kinds = planner.configuration.kinds();
-    let workload = kinds.workloads(object).pop().context("not a workload")?;
-    let explanation = planner.plan(object, &workload, |planner, json, pod, plan| {
-        let context = planner.context(&workload);
-        let places = Places {
-            configuration: Some(&planner.configuration),
-            mode_is_argument: planner.mode_is_argument,
-            ..Places::default()
-        };
-        explain(&Subject {
-            workload: &workload,
-            object: Some(object),
-            pod,
-            json,
-            context: &context,
-            plan,
-            places: &places,
-        })
-    });
-    explanation.map_err(|why| anyhow::anyhow!("{}: {why}", workload.title()))
+    let mut explanations = Vec::new();
+    for workload in planner.configuration.kinds().workloads(object) {
+        let explanation = planner.plan(object, &workload, |planner, json, pod, plan| {
+            let context = planner.context(&workload);
+            let places = Places {
+                configuration: Some(&planner.configuration),
+                mode_is_argument: planner.mode_is_argument,
+                ..Places::default()
+            };
+            explain(&Subject {
+                workload: &workload,
+                object: Some(object),
+                pod,
+                json,
+                context: &context,
+                plan,
+                places: &places,
+            })
+        });
+        let explanation = explanation.map_err(|why| anyhow!("{}: {why}", workload.title()));
+        explanations.push(explanation?);
+    }
+    Ok(explanations)
 }
 
 /// What its pods did, and why they lack what they lack.

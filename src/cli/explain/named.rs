@@ -60,12 +60,16 @@ impl Named {
         self.kind.as_ref().is_none_or(is_kind) && self.name == workload.name
     }
 
-    /// The kinds in which it may be found in a cluster; none where its kind is unknown.
-    pub(super) fn resources(&self) -> Vec<Resource> {
-        match &self.kind {
-            None => WORKLOADS.into(),
-            Some(kind) => kind_of(kind).into_iter().collect(),
-        }
+    /// The kinds in which it may be found in a cluster that has these beside Kubernetes' own; none where its kind
+    /// is unknown.
+    pub(super) fn resources(&self, custom: &[Resource]) -> Vec<Resource> {
+        let own = WORKLOADS;
+        let all = own.iter().chain(custom);
+        let is_kind = |resource: &&Resource| {
+            let kind = self.kind.as_deref();
+            kind.is_none_or(|kind| names(kind, resource))
+        };
+        all.filter(is_kind).cloned().collect()
     }
 
     /// As it was written.
@@ -77,21 +81,21 @@ impl Named {
     }
 }
 
-/// The kind that a word names: `Deployment`, `deployments`, `deploy`, `deployment.apps`.
+/// Kubernetes' own kind that a word names.
 fn kind_of(word: &str) -> Option<Resource> {
+    WORKLOADS.into_iter().find(|resource| names(word, resource))
+}
+
+/// Whether a word names a kind: `Deployment`, `deployments`, `deploy`, `deployment.apps`.
+fn names(word: &str, resource: &Resource) -> bool {
     let (word, group) = word.split_once('.').unwrap_or((word, ""));
     let word = word.to_ascii_lowercase();
-    let short = SHORT.iter().find(|(short, _)| *short == word);
-    let is_it = |resource: &Resource| {
-        short.is_some_and(|(_, kind)| resource.kind == *kind)
-            || resource.plural == word
-            || resource.kind.eq_ignore_ascii_case(&word)
-    };
+    let mut short = SHORT.iter();
+    let is_it = short.any(|(short, kind)| *short == word && resource.kind == *kind)
+        || resource.plural == word
+        || resource.kind.eq_ignore_ascii_case(&word);
     // `deployment.v1.apps` names the version too.
-    let is_in_group = |resource: &Resource| group.is_empty() || group.ends_with(&*resource.group);
-    WORKLOADS
-        .into_iter()
-        .find(|resource| is_it(resource) && is_in_group(resource))
+    is_it && (group.is_empty() || group.ends_with(&*resource.group))
 }
 
 #[cfg(test)]
@@ -103,7 +107,7 @@ mod tests {
         Named::all(&words)
             .iter()
             .map(|named| {
-                let kinds = named.resources();
+                let kinds = named.resources(&[]);
                 let kinds: Vec<&str> = kinds.iter().map(|resource| &*resource.kind).collect();
                 format!("{} {}", named.name, kinds.join(","))
             })
