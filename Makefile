@@ -1,7 +1,7 @@
 # What people and .ci/run call. A target does one thing; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help build release test golden readme html-test schemas-test fmt fmt-check lint doc deny advisories bench fuzz-check ci
+.PHONY: help build release test golden readme html-test schemas-test node-packages fmt fmt-check lint doc deny advisories bench fuzz-check ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,13 +21,27 @@ golden: ## Rewrite the expected files of all golden cases; read the difference b
 readme: ## Rewrite the tables in README.md and docs/ from the code
 	UPDATE_README=1 cargo test --test readme
 
-html-test: ## Open the audit's page in a real browser (chromium, node); skipped where there is none
+html-test: PACKAGES = npm chromium
+html-test: node-packages ## Open the audit's page in a real browser (npm, chromium)
 	cargo build
-	@if command -v npm >/dev/null; then cd tests/html && npm ci && npm test; else echo 'html-test: skipped, no npm'; fi
+	cd tests/html && npm ci && npm test
 
-schemas-test: ## Hold the audit's SARIF and JUnit to their schemas (node, xmllint); skipped where they are not
+schemas-test: PACKAGES = npm libxml2-utils
+schemas-test: node-packages ## Hold the audit's SARIF and JUnit to their schemas (npm, xmllint)
 	cargo build
-	@if command -v npm >/dev/null; then cd tests/schemas && npm ci && npm test; else echo 'schemas-test: skipped, no npm'; fi
+	cd tests/schemas && npm ci && npm test
+
+# Where one is root on Debian they are installed; elsewhere it is said what is missing.
+node-packages:
+	@for package in $(PACKAGES); do \
+		command -v "$$(echo $$package | sed s/libxml2-utils/xmllint/)" >/dev/null || missing="$$missing $$package"; \
+	done; \
+	[ -z "$$missing" ] || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else \
+		echo "missing (Debian's names):$$missing" >&2; exit 1; \
+	fi
 
 fmt: ## Format the code
 	cargo fmt
@@ -48,7 +62,7 @@ deny: ## Check the licenses, duplicates and sources of the dependencies (cargo-d
 advisories: ## Check the dependencies against known vulnerabilities; needs github.com
 	cargo deny check advisories
 
-bench: ## Run the benchmarks
+bench: ## Run the benchmarks; those of audit beside other tools, where make peers built them
 	cargo bench
 
 fuzz-check: ## Compile the fuzz targets, where there are any

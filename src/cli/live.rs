@@ -55,7 +55,8 @@ impl Live {
             }
         };
         let access: Access = cluster.access();
-        let client = access.client().await?;
+        let client = access.client().await;
+        let client = client.context("no file is named with -f, so a cluster is looked for")?;
         let default_namespace = match surroundings.namespace() {
             Some(name) => namespace_name(name)?,
             None => client.default_namespace().to_owned(),

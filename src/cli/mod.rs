@@ -22,6 +22,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::cluster::chain;
+
 /// How a command ended; the same numbers for every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -89,7 +91,8 @@ pub fn run() -> ExitCode {
         // Whoever reads our output has had enough: `podgrace … | head` is no error.
         Err(error) if is_closed_pipe(&error) => Status::Clean.into(),
         Err(error) => {
-            complain(&format!("{error:#}"));
+            // Many errors say what their cause says.
+            complain(&chain(error.as_ref()));
             Status::Error.into()
         }
     }

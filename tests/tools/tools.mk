@@ -1,6 +1,6 @@
 # Programs that tests use and that are no part of the product: built from Go modules, pinned in go.mod files here.
 
-.PHONY: helm chart-test chart-golden
+.PHONY: helm peers chart-test chart-golden
 
 TOOLS := target/tools
 HELM4_VERSION := $(shell sed -n 's|^.*helm.sh/helm/v4 \([^ ]*\).*|\1|p' tests/tools/helm4/go.mod)
@@ -11,6 +11,8 @@ HELM3_K8S := $(foreach part,chartutil lint/rules,\
 	-X helm.sh/helm/v3/pkg/$(part).k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/$(part).k8sVersionMinor=$(HELM3_K8S_MINOR))
 
 helm: $(TOOLS)/helm4 $(TOOLS)/helm3 $(TOOLS)/crds ## Build Helm 4 and Helm 3 into target/tools (1 to 4 minutes each the first time)
+
+peers: $(TOOLS)/kube-score $(TOOLS)/gator $(TOOLS)/kyverno ## Build the tools that benchmarks compare with: kube-score, gator, Kyverno's (15 minutes the first time)
 
 $(TOOLS)/helm4: LDFLAGS = -X helm.sh/helm/v4/internal/version.version=$(HELM4_VERSION)
 $(TOOLS)/helm3: LDFLAGS = -X helm.sh/helm/v3/internal/version.version=$(HELM3_VERSION) $(HELM3_K8S)

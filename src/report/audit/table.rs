@@ -155,6 +155,10 @@ pub(super) fn style(severity: Severity) -> Style {
 /// The command to run next.
 fn command(report: &Report, next: &Next) -> Option<String> {
     let counts = report.counts();
+    let is_one_namespace = report.cluster.as_ref().is_some_and(|c| c.namespace.is_some());
+    if counts.workloads == 0 && is_one_namespace {
+        return Some("to look at all namespaces: podgrace audit -A".to_owned());
+    }
     if counts.injected > 0 {
         let verb = if counts.injected == 1 { "is" } else { "are" };
         let see = match next {

@@ -71,12 +71,13 @@ impl Shown<'_> {
         }
         let place = looked.place.as_ref();
         let place = place.map_or(String::new(), |place| {
-            format!("{}:{}", run.paths.relative(&place.file), place.line)
+            let path = run.paths.relative(&place.file);
+            format!(" <code>{}:{}</code>", Escaped(&path), place.line)
         });
         writeln!(
             out,
             "<details id=\"w{}\" data-n=\"{}\" data-r=\"{}\" data-s=\"{}\">\
-             <summary><h3>{}</h3> <span>{}</span>{badges} <code>{}</code></summary>\
+             <summary><h3>{}</h3> <span>{}</span>{badges}{place}</summary>\
              <noscript>{}</noscript></details>",
             self.index,
             Escaped(self.namespace()),
@@ -84,7 +85,6 @@ impl Shown<'_> {
             words.join(" "),
             Escaped(&looked.title()),
             Escaped(looked.namespace.as_deref().unwrap_or_default()),
-            Escaped(&place),
             self.inside(run),
         )
     }
