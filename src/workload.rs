@@ -1,5 +1,6 @@
 //! Pod templates in the kinds of objects that make pods: Kubernetes' own, and those that a configuration names.
 
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Map, Value, json};
 
 /// A pod, or something that makes pods, in a document.
@@ -214,20 +215,39 @@ impl Workload {
     /// The pod that this would make, as the API server would show it to the webhook where that matters: with
     /// its owner. None where the document has no template in the workload's place.
     pub fn pod(&self, document: &Value) -> Option<Value> {
+        serde_json::from_str(&self.pod_json(document)?).ok()
+    }
+
+    /// The JSON of that pod.
+    pub fn pod_json(&self, document: &Value) -> Option<String> {
         let template = document.pointer(&self.template)?.as_object()?;
-        let mut metadata = match template.get("metadata") {
-            Some(Value::Object(metadata)) => metadata.clone(),
-            _ => Map::new(),
-        };
-        if self.kind != "Pod" {
-            let owner = json!([{"kind": self.owner, "name": self.name, "controller": true}]);
-            metadata.insert("ownerReferences".into(), owner);
+        let owner = (self.kind != "Pod").then_some(self);
+        // Strings, numbers and maps of strings can always be written.
+        serde_json::to_string(&PodOf { template, owner }).ok()
+    }
+
+    fn owner_reference(&self) -> Value {
+        json!([{"kind": self.owner, "name": self.name, "controller": true}])
+    }
+
+    /// Why its pod cannot be read as one, for people.
+    pub fn unreadable(&self, document: &Value, error: &serde_json::Error) -> String {
+        let template = document.pointer(&self.template).unwrap_or(&Value::Null);
+        // Most often this is it: without quotes, YAML reads 8 and true as something else than text.
+        for kind in ["labels", "annotations"] {
+            let written = template["metadata"][kind].as_object();
+            for (key, value) in written.into_iter().flatten() {
+                if !value.is_string() && !value.is_null() {
+                    return format!("{kind}: {key}: {value} is not text; write it in quotes");
+                }
+            }
         }
-        let mut pod = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
-        if let Some(spec) = template.get("spec") {
-            pod.insert("spec".into(), spec.clone());
+        // Its place is one in JSON that nobody has seen.
+        let text = error.to_string();
+        match text.rfind(" at line ") {
+            Some(at) => text[..at].to_owned(),
+            None => text,
         }
-        Some(Value::Object(pod))
     }
 
     /// `deployment/shop`, as kubectl names it.
@@ -236,21 +256,40 @@ impl Workload {
     }
 }
 
-/// Why the pod of a workload cannot be read as one, for people.
-pub fn unreadable(pod: &Value, error: &serde_json::Error) -> String {
-    // Most often this is it: without quotes, YAML reads 8 and true as something else than text.
-    for kind in ["labels", "annotations"] {
-        for (key, value) in pod["metadata"][kind].as_object().into_iter().flatten() {
-            if !value.is_string() && !value.is_null() {
-                return format!("{kind}: {key}: {value} is not text; write it in quotes");
-            }
+/// A template as the pod that a workload makes of it.
+struct PodOf<'v> {
+    template: &'v Map<String, Value>,
+    owner: Option<&'v Workload>,
+}
+
+/// Its metadata, with the owner.
+struct MetadataOf<'v>(&'v PodOf<'v>);
+
+impl Serialize for PodOf<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pod = serializer.serialize_map(None)?;
+        pod.serialize_entry("metadata", &MetadataOf(self))?;
+        if let Some(spec) = self.template.get("spec") {
+            pod.serialize_entry("spec", spec)?;
         }
+        pod.end()
     }
-    // Its place is one in JSON that nobody has seen.
-    let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(at) => text[..at].to_owned(),
-        None => text,
+}
+
+impl Serialize for MetadataOf<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const OWNERS: &str = "ownerReferences";
+        let PodOf { template, owner } = self.0;
+        let mut metadata = serializer.serialize_map(None)?;
+        let written = template.get("metadata").and_then(Value::as_object);
+        let written = written.into_iter().flatten();
+        for (key, value) in written.filter(|(key, _)| owner.is_none() || *key != OWNERS) {
+            metadata.serialize_entry(key, value)?;
+        }
+        if let Some(workload) = owner {
+            metadata.serialize_entry(OWNERS, &workload.owner_reference())?;
+        }
+        metadata.end()
     }
 }
 

@@ -193,6 +193,7 @@ impl Surroundings {
             policy: self.policy.clone(),
             kinds: self.kinds.clone(),
             default_namespace: self.default_namespace.clone(),
+            fixes: true,
             lives: true,
             ..Options::default()
         });
@@ -402,10 +403,10 @@ fn what_is_said_to_end_a_finding_ends_it() {
             }
             for found in &report.findings {
                 let fix = found.finding.fix.clone().unwrap_or_default();
-                if !fix.is_injected() && fix.annotation.is_none() {
+                if !fix.is_injected && fix.annotation.is_none() {
                     continue;
                 }
-                let annotation = fix.annotation.as_deref().filter(|_| !fix.is_injected());
+                let annotation = fix.annotation.as_deref().filter(|_| !fix.is_injected);
                 let after = audit(&injected(&object, &surroundings, annotation));
                 let fingerprint = report.fingerprint(found);
                 let mut left = after.findings.iter().map(|found| after.fingerprint(found));

@@ -12,7 +12,7 @@ use crate::lifecycle::plan::{Context, plan};
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::policy::Policy;
 use crate::lifecycle::remarks;
-use crate::workload::{self, Kinds, Workload};
+use crate::workload::{Kinds, Workload};
 
 impl WorkloadReview<'_> {
     /// Answers with what the creation of its pods would be warned of, and with what it says itself in vain.
@@ -105,10 +105,9 @@ fn said(
     controller: &Controller,
     context: &Context<'_>,
 ) -> Result<Draft, String> {
-    let pod = workload.pod(object).ok_or("it has no pod template")?;
-    let json = pod.to_string();
+    let json = workload.pod_json(object).ok_or("it has no pod template")?;
     let Object(read) = serde_json::from_str::<Object<Pod<'_>>>(&json).map_err(|error| {
-        let why = workload::unreadable(&pod, &error);
+        let why = workload.unreadable(object, &error);
         format!("its pod template could not be read: {why}")
     })?;
     let plan = plan(&read, context);

@@ -8,6 +8,7 @@ use super::around::{Around, said};
 use super::report::{
     Accepted, Cluster, Found, Lives, Looked, NotLookedAt, Place, Report, Unreadable,
 };
+use super::threads::in_order;
 use crate::lifecycle::audit::{self, Controller, Finding, Judgement, Rule, Subject};
 use crate::lifecycle::json::Object;
 use crate::lifecycle::loss::Others;
@@ -17,8 +18,11 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::policy::Policy;
 use crate::lifecycle::text;
 use crate::lifecycle::timeline::life;
-use crate::manifests::{self, Position, Source, SourceError};
-use crate::workload::{self, Kinds, Workload, objects};
+use crate::manifests::{self, Chunk, Position, Source, SourceError};
+use crate::workload::{Kinds, Workload, objects};
+
+/// How many documents of one file are worth several threads.
+const MANY: usize = 64;
 
 /// What holds for an audit.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +37,9 @@ pub struct Options {
     pub rules: Vec<&'static Rule>,
     /// The rules not to tell of.
     pub skipped_rules: Vec<&'static Rule>,
-    /// Whether to draw each pod's life.
+    /// Whether to keep what to write to end each finding.
+    pub fixes: bool,
+    /// Whether to keep what each pod gets, and to draw its life.
     pub lives: bool,
 }
 
@@ -66,13 +72,8 @@ impl Auditor {
     /// Remembers what a file says about workloads that may be in another. What cannot be read is told when it
     /// is judged.
     pub fn learn(&mut self, source: &Source) {
-        for chunk in manifests::split(&source.bytes) {
-            // Most documents are none of these, and reading one costs a hundred times this look.
-            if may_matter(&source.bytes[chunk.range.clone()])
-                && let Ok(document) = manifests::read(&source.bytes, &chunk)
-            {
-                self.learn_object(document.value());
-            }
+        for object in &surroundings(source) {
+            self.learn_object(object);
         }
     }
 
@@ -88,29 +89,43 @@ impl Auditor {
     /// Judges the workloads of a file.
     pub fn judge(&self, source: &Source) -> Part {
         let file: Arc<str> = source.name.as_str().into();
-        let mut part = Part::default();
-        part.0.files = 1;
-        for chunk in manifests::split(&source.bytes) {
-            match manifests::read(&source.bytes, &chunk) {
-                Ok(document) => {
-                    let place = |pointer: &str| {
-                        let Position { line, column } = document.nearest(pointer);
-                        Some(Place {
-                            file: Arc::clone(&file),
-                            line,
-                            column,
-                        })
-                    };
-                    self.judge_document(document.value(), &place, &mut part.0);
-                }
-                Err(error) => part.0.unreadable.push(Unreadable {
-                    file: Some(Arc::clone(&file)),
-                    at: Some((error.position.line, error.position.column)),
-                    message: error.message,
-                }),
-            }
+        let chunks = manifests::split(&source.bytes);
+        let judge = |chunk: &Chunk| self.judge_chunk(&source.bytes, chunk, &file);
+        let mut report = Report {
+            files: 1,
+            ..Report::default()
+        };
+        // A long stream is worth a thread of its own for a part of it.
+        match chunks.len() < MANY {
+            true => chunks.iter().for_each(|chunk| report.append(judge(chunk))),
+            false => in_order(&chunks, judge)
+                .into_iter()
+                .for_each(|part| report.append(part)),
         }
-        part
+        Part(report)
+    }
+
+    fn judge_chunk(&self, bytes: &[u8], chunk: &Chunk, file: &Arc<str>) -> Report {
+        let mut report = Report::default();
+        match manifests::read(bytes, chunk) {
+            Ok(document) => {
+                let place = |pointer: &str| {
+                    let Position { line, column } = document.nearest(pointer);
+                    Some(Place {
+                        file: Arc::clone(file),
+                        line,
+                        column,
+                    })
+                };
+                self.judge_document(document.value(), &place, &mut report);
+            }
+            Err(error) => report.unreadable.push(Unreadable {
+                file: Some(Arc::clone(file)),
+                at: Some((error.position.line, error.position.column)),
+                message: error.message,
+            }),
+        }
+        report
     }
 
     /// Judges the Namespaces of a file, and nothing else in it.
@@ -150,33 +165,7 @@ impl Auditor {
 
     /// Puts a part behind those that are there.
     pub fn add(&mut self, part: Part) {
-        let first = self.report.workloads.len();
-        let Report {
-            workloads,
-            findings,
-            accepted,
-            not_looked_at,
-            unreadable,
-            files,
-            ..
-        } = part.0;
-        let moved = |mut found: Found| {
-            found.workload += first;
-            found
-        };
-        let report = &mut self.report;
-        report.workloads.extend(workloads);
-        report.findings.extend(findings.into_iter().map(moved));
-        let accepted = accepted.into_iter().map(|accepted| Accepted {
-            found: moved(accepted.found),
-            ..accepted
-        });
-        report.accepted.extend(accepted);
-        for kind in not_looked_at {
-            report.pass_over(kind);
-        }
-        report.unreadable.extend(unreadable);
-        report.files += files;
+        self.report.append(part.0);
     }
 
     /// Remembers a file or folder that could not be read.
@@ -275,14 +264,13 @@ impl Auditor {
                 message: format!("{}: {message}", workload.title()),
             });
         };
-        let Some(json) = workload.pod(document) else {
+        let Some(written) = workload.pod_json(document) else {
             return unreadable("it has no pod template".to_owned());
         };
-        let written = json.to_string();
         let pod = match serde_json::from_str::<Object<Pod<'_>>>(&written) {
             Ok(Object(pod)) => pod,
             Err(error) => {
-                let why = workload::unreadable(&json, &error);
+                let why = workload.unreadable(document, &error);
                 return unreadable(format!("not readable as a pod: {why}"));
             }
         };
@@ -301,7 +289,8 @@ impl Auditor {
         let labels = &pod.meta().labels;
         self.around
             .complete(&mut controller, &workload.name, namespace, labels);
-        let subject = Subject::new(&pod, &plan, &context, &controller, template);
+        let mut subject = Subject::new(&pod, &plan, &context, &controller, template);
+        subject.writes_fixes = self.options.fixes;
         let judgement = audit::judge(&subject);
         let looked = Looked {
             kind: workload.kind.clone(),
@@ -310,12 +299,12 @@ impl Auditor {
             place: place(&workload.object),
             mode: plan.mode.value.word(),
             is_left_alone: subject.is_left_alone(),
-            changes: plan.changes.iter().map(text::change).collect(),
-            skips: plan.skips.iter().map(text::skipped).collect(),
+            changes: self.told(&plan.changes, text::change),
+            skips: self.told(&plan.skips, text::skipped),
             lives: self
                 .options
                 .lives
-                .then(|| Box::new(lives(&pod, json, &plan, controller.others()))),
+                .then(|| Box::new(lives(&pod, &written, &plan, controller.others()))),
         };
         self.tell(judgement, looked, &workload.object, place, report);
     }
@@ -348,6 +337,12 @@ impl Auditor {
             }));
     }
 
+    /// The words for what a page shows of each workload.
+    fn told<T>(&self, all: &[T], word: impl Fn(&T) -> String) -> Vec<String> {
+        let shown = if self.options.lives { all } else { &[] };
+        shown.iter().map(word).collect()
+    }
+
     fn tells_of(&self, rule: &'static Rule) -> bool {
         let Options {
             rules,
@@ -359,10 +354,10 @@ impl Auditor {
 }
 
 /// A pod's life as it is written and as it would be.
-fn lives(pod: &Pod<'_>, json: Value, plan: &Plan, others: Others) -> Lives {
+fn lives(pod: &Pod<'_>, json: &str, plan: &Plan, others: Others) -> Lives {
     let before = life(pod, others);
-    let mut patched = json;
     let operations = patch::patch(pod, &plan.changes, None);
+    let mut patched: Value = serde_json::from_str(json).unwrap_or_default();
     let after = json_patch::patch(&mut patched, &operations)
         .ok()
         .and_then(|()| {
@@ -375,6 +370,17 @@ fn lives(pod: &Pod<'_>, json: Value, plan: &Plan, others: Others) -> Lives {
         after: after.unwrap_or_else(|| before.clone()),
         before,
     }
+}
+
+/// What in a file says something about workloads that may be in another.
+pub fn surroundings(source: &Source) -> Vec<Value> {
+    let chunks = manifests::split(&source.bytes);
+    chunks
+        .iter()
+        // Most documents are none of these, and reading one costs a hundred times this look.
+        .filter(|chunk| may_matter(&source.bytes[chunk.range.clone()]))
+        .filter_map(|chunk| Some(manifests::read(&source.bytes, chunk).ok()?.into_value()))
+        .collect()
 }
 
 /// Whether the text of a document can be of a kind that workloads depend on: one of the words stands behind

@@ -8,9 +8,10 @@ mod fingerprint;
 mod report;
 mod threads;
 
-pub use auditor::{Auditor, Options, Part};
+pub use auditor::{Auditor, Options, Part, surroundings};
 pub use baseline::{Baseline, BaselineError, Gone};
 pub use fingerprint::Fingerprint;
 pub use report::{
     Accepted, Cluster, Counts, Found, Lives, Looked, NotLookedAt, Place, Report, Unreadable,
 };
+pub use threads::in_order;

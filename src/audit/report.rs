@@ -67,7 +67,7 @@ pub struct Looked {
     pub mode: &'static str,
     /// Whether it is left alone as a whole.
     pub is_left_alone: bool,
-    /// What the webhook and `inject` would add, in words.
+    /// What the webhook and `inject` would add, in words, where lives were asked for.
     pub changes: Vec<String>,
     /// What they would leave alone, and why, in words.
     pub skips: Vec<String>,
@@ -195,7 +195,7 @@ impl Report {
         let is_workload = |index: &usize| self.workloads[*index].kind != "Namespace";
         let injected = |found: &&Found| {
             let fix = found.finding.fix.as_ref();
-            fix.is_some_and(|fix| fix.is_injected())
+            fix.is_some_and(|fix| fix.is_injected)
         };
         Counts {
             files: self.files,
@@ -211,6 +211,27 @@ impl Report {
             not_looked_at: self.not_looked_at.iter().map(|kind| kind.objects).sum(),
             unreadable: self.unreadable.len(),
         }
+    }
+
+    /// Puts a report behind this one.
+    pub(super) fn append(&mut self, other: Self) {
+        let first = self.workloads.len();
+        let moved = |mut found: Found| {
+            found.workload += first;
+            found
+        };
+        self.workloads.extend(other.workloads);
+        self.findings.extend(other.findings.into_iter().map(moved));
+        let accepted = other.accepted.into_iter().map(|accepted| Accepted {
+            found: moved(accepted.found),
+            ..accepted
+        });
+        self.accepted.extend(accepted);
+        for kind in other.not_looked_at {
+            self.pass_over(kind);
+        }
+        self.unreadable.extend(other.unreadable);
+        self.files += other.files;
     }
 
     /// Counts objects that are passed over.

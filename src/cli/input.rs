@@ -8,7 +8,7 @@ use super::surroundings::Surroundings;
 use super::{Status, complain};
 use crate::lifecycle::plan::Plan;
 use crate::lifecycle::pod::Pod;
-use crate::manifests::{self, Chunk, Document, Source, SourceError, Sources};
+use crate::manifests::{self, Chunk, Document, Names, Source, SourceError, Sources, is_stdin};
 use crate::workload::Workload;
 
 /// Which manifests to read.
@@ -43,7 +43,12 @@ impl Files {
 
     /// Whether standard input is among them.
     pub(super) fn has_stdin(&self) -> bool {
-        self.filename.iter().any(|name| name == Path::new("-"))
+        self.filename.iter().any(|name| is_stdin(name))
+    }
+
+    /// Finds the files.
+    pub(super) fn names(&self) -> Names {
+        Names::new(self.filename.clone(), self.recursive)
     }
 
     /// Reads one file after the other.

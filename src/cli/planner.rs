@@ -15,7 +15,7 @@ use crate::lifecycle::plan::{Context, Plan, plan};
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::policy::Policy;
 use crate::manifests::{self, Document, Source};
-use crate::workload::{Workload, unreadable};
+use crate::workload::Workload;
 
 /// Policy and namespaces, ready to plan with.
 #[derive(Debug)]
@@ -165,8 +165,9 @@ impl Planner {
         workload: &Workload,
         then: impl FnOnce(&Self, &str, &Pod<'_>, &Plan) -> T,
     ) -> Result<T, String> {
-        let pod = workload.pod(document).ok_or("it has no pod template")?;
-        let json = pod.to_string();
+        let json = workload
+            .pod_json(document)
+            .ok_or("it has no pod template")?;
         match serde_json::from_str::<Object<Pod<'_>>>(&json) {
             Ok(Object(pod)) => {
                 let plan = plan(&pod, &self.context(workload));
@@ -174,7 +175,7 @@ impl Planner {
             }
             Err(error) => Err(format!(
                 "not readable as a pod: {}",
-                unreadable(&pod, &error)
+                workload.unreadable(document, &error)
             )),
         }
     }

@@ -47,5 +47,5 @@ pub use diff::unified_diff;
 pub use edit::{EditError, edit};
 pub use position::Position;
 pub use read::{Document, ReadError, TEMPLATE_HINT, read};
-pub use sources::{Source, SourceError, Sources};
+pub use sources::{Names, Source, SourceError, Sources, is_stdin};
 pub use split::{Chunk, Format, split};

@@ -16,7 +16,7 @@ pub struct Source {
 }
 
 /// A file or folder that could not be read. The others still can.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{name}: {message}")]
 pub struct SourceError {
     /// The path.
@@ -25,14 +25,14 @@ pub struct SourceError {
     pub message: String,
 }
 
-/// Reads what `-f` names, one file at a time and in a stable order: files as given, folders by
-/// name (`*.yaml`, `*.yml` and `*.json`) but not what is in hidden folders inside them, `-` for standard
-/// input.
+/// Finds the files that `-f` names, in a stable order: files as given, folders by name (`*.yaml`, `*.yml` and
+/// `*.json`) but not what is in hidden folders inside them, `-` for standard input.
 #[derive(Debug)]
-pub struct Sources<R> {
+pub struct Names {
     arguments: std::vec::IntoIter<PathBuf>,
     recursive: bool,
-    stdin: Option<R>,
+    /// Whether standard input was named: it can be read only once.
+    has_stdin: bool,
     walk: Option<Walk>,
 }
 
@@ -45,25 +45,25 @@ struct Walk {
     is_empty: bool,
 }
 
-impl<R: Read> Sources<R> {
-    /// `recursive` enters the folders inside folders too; `stdin` is what `-` means.
-    pub fn new(arguments: Vec<PathBuf>, recursive: bool, stdin: R) -> Self {
+impl Names {
+    /// `recursive` enters the folders inside folders too.
+    pub fn new(arguments: Vec<PathBuf>, recursive: bool) -> Self {
         Self {
             arguments: arguments.into_iter(),
             recursive,
-            stdin: Some(stdin),
+            has_stdin: false,
             walk: None,
         }
     }
 
     /// The next file of the folder that is being walked.
-    fn found(&mut self) -> Option<Result<Source, SourceError>> {
+    fn found(&mut self) -> Option<Result<PathBuf, SourceError>> {
         let walk = self.walk.as_mut()?;
         for entry in &mut walk.entries {
             match entry {
                 Ok(entry) if entry.file_type().is_file() && is_manifest(entry.path()) => {
                     walk.is_empty = false;
-                    return Some(file(entry.path()));
+                    return Some(Ok(entry.into_path()));
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -85,34 +85,66 @@ impl<R: Read> Sources<R> {
         }))
     }
 
-    fn argument(&mut self, path: &Path) -> Option<Result<Source, SourceError>> {
-        if path == Path::new("-") {
-            return Some(self.stdin());
+    fn argument(&mut self, path: PathBuf) -> Option<Result<PathBuf, SourceError>> {
+        if is_stdin(&path) {
+            let was_there = std::mem::replace(&mut self.has_stdin, true);
+            return Some(match was_there {
+                true => Err(SourceError {
+                    name: "-".to_owned(),
+                    message: "standard input can be read only once".to_owned(),
+                }),
+                false => Ok(path),
+            });
         }
         if !path.is_dir() {
-            return Some(file(path));
+            return Some(Ok(path));
         }
         let depth = if self.recursive { usize::MAX } else { 1 };
-        let walk = WalkDir::new(path).follow_links(true).max_depth(depth);
+        let walk = WalkDir::new(&path).follow_links(true).max_depth(depth);
         let entries = walk.sort_by_file_name().into_iter();
         self.walk = Some(Walk {
-            folder: path.to_owned(),
+            folder: path,
             entries: entries.filter_entry(is_shown),
             is_empty: true,
         });
         None
     }
+}
 
-    fn stdin(&mut self) -> Result<Source, SourceError> {
-        let name = "-".to_owned();
-        let Some(mut stdin) = self.stdin.take() else {
-            let message = "standard input can be read only once".to_owned();
-            return Err(SourceError { name, message });
-        };
-        let mut bytes = Vec::new();
-        match stdin.read_to_end(&mut bytes) {
-            Ok(_) => Ok(Source { name, bytes }),
-            Err(error) => Err(failure(name, &error)),
+impl Iterator for Names {
+    type Item = Result<PathBuf, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(found) = self.found() {
+                return Some(found);
+            }
+            let path = self.arguments.next()?;
+            if let Some(name) = self.argument(path) {
+                return Some(name);
+            }
+        }
+    }
+}
+
+/// Whether a name means standard input.
+pub fn is_stdin(name: &Path) -> bool {
+    name == Path::new("-")
+}
+
+/// Reads what [`Names`] finds, one file at a time.
+#[derive(Debug)]
+pub struct Sources<R> {
+    names: Names,
+    stdin: R,
+}
+
+impl<R: Read> Sources<R> {
+    /// `stdin` is what `-` means.
+    pub fn new(arguments: Vec<PathBuf>, recursive: bool, stdin: R) -> Self {
+        Self {
+            names: Names::new(arguments, recursive),
+            stdin,
         }
     }
 }
@@ -121,14 +153,37 @@ impl<R: Read> Iterator for Sources<R> {
     type Item = Result<Source, SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(found) = self.found() {
-                return Some(found);
-            }
-            let path = self.arguments.next()?;
-            if let Some(source) = self.argument(&path) {
-                return Some(source);
-            }
+        let name = self.names.next()?;
+        Some(name.and_then(|name| match is_stdin(&name) {
+            true => Source::from(&mut self.stdin),
+            false => Source::read(&name),
+        }))
+    }
+}
+
+impl Source {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn read(path: &Path) -> Result<Self, SourceError> {
+        let name = path.display().to_string();
+        match fs::read(path) {
+            Ok(bytes) => Ok(Self { name, bytes }),
+            Err(error) => Err(failure(name, &error)),
+        }
+    }
+
+    /// Reads standard input to its end.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn from(mut stdin: impl Read) -> Result<Self, SourceError> {
+        let name = "-".to_owned();
+        let mut bytes = Vec::new();
+        match stdin.read_to_end(&mut bytes) {
+            Ok(_) => Ok(Self { name, bytes }),
+            Err(error) => Err(failure(name, &error)),
         }
     }
 }
@@ -142,14 +197,6 @@ fn is_shown(entry: &DirEntry) -> bool {
 fn is_manifest(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     matches!(extension, Some("yaml" | "yml" | "json"))
-}
-
-fn file(path: &Path) -> Result<Source, SourceError> {
-    let name = path.display().to_string();
-    match fs::read(path) {
-        Ok(bytes) => Ok(Source { name, bytes }),
-        Err(error) => Err(failure(name, &error)),
-    }
 }
 
 fn failure(name: String, error: &io::Error) -> SourceError {

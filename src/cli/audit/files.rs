@@ -1,23 +1,27 @@
 //! An audit of files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use super::Arguments;
 use super::progress::Progress;
-use crate::audit::{Auditor, Report};
-use crate::manifests::{Source, SourceError};
+use crate::audit::{Auditor, Report, in_order, surroundings};
+use crate::manifests::{Source, SourceError, is_stdin};
 
 /// How many bytes of files are kept between the two looks at them; the rest are read again.
-const KEPT: usize = 16 << 20;
-/// How many bytes of files are judged at a time.
-const AT_A_TIME: usize = 4 << 20;
+const KEPT: usize = 4 << 20;
+/// A file that is longer is not kept.
+const SMALL: usize = 64 << 10;
+/// How many files are looked at before it is said how far it is.
+const AT_A_TIME: usize = 256;
 
 /// A file between the two looks at it.
 enum Entry {
     /// Still in memory: it is small, or can be read only once.
     Kept(Source),
     /// To be read again.
-    Named(String),
+    Named(PathBuf),
     /// Not readable.
     Failed(SourceError),
 }
@@ -31,75 +35,82 @@ pub(super) fn report(arguments: &Arguments) -> anyhow::Result<Report> {
         let part = auditor.judge_namespaces(&source);
         auditor.add(part);
     }
-    let entries = learn(arguments, &mut auditor);
+    let mut entries = learn(arguments, &mut auditor);
     let mut progress = Progress::new(arguments.quiet);
-    let total = entries.len();
-    let mut done = 0;
-    let mut judge = |auditor: &mut Auditor, batch: &mut Vec<Source>| {
-        for part in auditor.judge_all(batch) {
-            auditor.add(part);
+    let (total, mut done) = (entries.len(), 0);
+    for batch in entries.chunks_mut(AT_A_TIME) {
+        let judge = |entry: &Entry| match entry {
+            Entry::Kept(source) => Some(Ok(auditor.judge(source))),
+            Entry::Named(path) => Some(Source::read(path).map(|source| auditor.judge(&source))),
+            Entry::Failed(_) => None,
+        };
+        let judged = in_order(batch, judge);
+        for (entry, judged) in batch.iter_mut().zip(judged) {
+            // What was kept of it is not needed any more.
+            let entry = std::mem::replace(entry, Entry::Named(PathBuf::new()));
+            match (judged, entry) {
+                (Some(Ok(part)), _) => auditor.add(part),
+                (Some(Err(error)), _) | (None, Entry::Failed(error)) => auditor.unreadable(error),
+                (None, _) => {}
+            }
         }
         done += batch.len();
         progress.tell(|| format!("{done} of {total} files"));
-        batch.clear();
-    };
-    let mut batch = Vec::new();
-    let mut bytes = 0;
-    for entry in entries {
-        let source = match entry {
-            Entry::Kept(source) => Ok(source),
-            Entry::Named(name) => read_again(name),
-            Entry::Failed(error) => Err(error),
-        };
-        match source {
-            Ok(source) => {
-                bytes += source.bytes.len();
-                batch.push(source);
-            }
-            // Behind what was read before it.
-            Err(error) => {
-                judge(&mut auditor, &mut batch);
-                auditor.unreadable(error);
-            }
-        }
-        if bytes >= AT_A_TIME {
-            judge(&mut auditor, &mut batch);
-            bytes = 0;
-        }
     }
-    judge(&mut auditor, &mut batch);
     Ok(auditor.finish())
 }
 
 /// The first look: what surrounds the workloads.
 fn learn(arguments: &Arguments, auditor: &mut Auditor) -> Vec<Entry> {
+    let names: Vec<Result<PathBuf, SourceError>> = arguments.files.names().collect();
+    let mut entries = Vec::with_capacity(names.len());
     let mut kept = 0;
-    let mut entries = Vec::new();
-    for source in arguments.files.sources() {
-        entries.push(match source {
-            Ok(source) => {
-                auditor.learn(&source);
-                // Standard input and pipes are gone once they are read.
-                let is_file = source.name != "-" && Path::new(&source.name).is_file();
-                if is_file && kept + source.bytes.len() > KEPT {
-                    Entry::Named(source.name)
-                } else {
-                    kept += source.bytes.len();
-                    Entry::Kept(source)
-                }
+    for batch in names.chunks(AT_A_TIME) {
+        for (name, looked) in batch.iter().zip(in_order(batch, look)) {
+            let (entry, objects) = looked;
+            for object in &objects {
+                auditor.learn_object(object);
             }
-            Err(error) => Entry::Failed(error),
-        });
+            entries.push(match (entry, name) {
+                (Entry::Kept(source), Ok(path)) if kept > KEPT && is_there(path) => {
+                    drop(source);
+                    Entry::Named(path.clone())
+                }
+                (entry, _) => entry,
+            });
+            if let Some(Entry::Kept(source)) = entries.last() {
+                kept += source.bytes.len();
+            }
+        }
     }
     entries
 }
 
-fn read_again(name: String) -> Result<Source, SourceError> {
-    match std::fs::read(&name) {
-        Ok(bytes) => Ok(Source { name, bytes }),
-        Err(error) => Err(SourceError {
-            name,
-            message: error.to_string(),
-        }),
+/// Reads a file for the first time.
+fn look(name: &Result<PathBuf, SourceError>) -> (Entry, Vec<Value>) {
+    let failed = |error| (Entry::Failed(error), Vec::new());
+    let path = match name {
+        Ok(path) => path,
+        Err(error) => return failed(error.clone()),
+    };
+    let source = match is_stdin(path) {
+        true => Source::from(std::io::stdin()),
+        false => Source::read(path),
+    };
+    match source {
+        Ok(source) => {
+            let objects = surroundings(&source);
+            let entry = match source.bytes.len() > SMALL && is_there(path) {
+                true => Entry::Named(path.clone()),
+                false => Entry::Kept(source),
+            };
+            (entry, objects)
+        }
+        Err(error) => failed(error),
     }
+}
+
+/// Whether it can be read again: standard input and pipes are gone once they are read.
+fn is_there(path: &Path) -> bool {
+    !is_stdin(path) && path.is_file()
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Arguments;
 use super::progress::Progress;
-use crate::audit::{Auditor, Cluster, Report};
+use crate::audit::{Auditor, Cluster, Report, in_order};
 use crate::cli::live::Live;
 use crate::cluster::{
     AUTOSCALERS, DISRUPTION_BUDGETS, Makers, POD_TEMPLATES, SERVICES, Scope, WORKLOADS, maker,
@@ -98,7 +98,7 @@ pub(super) async fn report(arguments: &Arguments) -> anyhow::Result<Report> {
 }
 
 fn judge(auditor: &mut Auditor, objects: &[Value]) {
-    for part in auditor.judge_objects(objects) {
+    for part in in_order(objects, |object| auditor.judge_object(object)) {
         auditor.add(part);
     }
 }

@@ -173,6 +173,7 @@ impl Arguments {
             policy: planner.policy,
             rules: self.rule.clone(),
             skipped_rules: self.skip_rule.clone(),
+            fixes: self.outputs.write_fixes(),
             lives: self.outputs.show_lives(),
         }
     }

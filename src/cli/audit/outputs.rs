@@ -69,12 +69,23 @@ fn output_file(text: &str) -> Result<OutputFile, String> {
 }
 
 impl Outputs {
+    /// Whether a format shows what to write to end a finding.
+    pub(super) fn write_fixes(&self) -> bool {
+        use Format::{Github, Html, Json, Junit, Sarif, Table, Wide, Yaml};
+        self.formats().any(|format| match format {
+            Json | Yaml | Junit | Html => true,
+            Table | Wide | Sarif | Github => false,
+        })
+    }
+
     /// Whether a format shows pods' lives.
     pub(super) fn show_lives(&self) -> bool {
+        self.formats().any(|format| format == Format::Html)
+    }
+
+    fn formats(&self) -> impl Iterator<Item = Format> {
         let files = self.output_file.iter().map(|file| file.format);
-        files
-            .chain([self.output])
-            .any(|format| format == Format::Html)
+        files.chain([self.output])
     }
 
     /// Prints the report and writes the files.

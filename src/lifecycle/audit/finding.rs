@@ -38,6 +38,9 @@ pub struct Fix {
     /// What the webhook and `inject` do about it already, as operations on the pod.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub patch: Vec<PatchOperation>,
+    /// Whether the webhook and `inject` do it already.
+    #[serde(skip)]
+    pub is_injected: bool,
 }
 
 impl Finding {
@@ -91,10 +94,5 @@ impl Fix {
     pub(super) fn or_annotation(mut self, key: &str, value: &str) -> Self {
         self.annotation = Some(format!("{key}: {value}"));
         self
-    }
-
-    /// Whether the webhook and `inject` do it already.
-    pub fn is_injected(&self) -> bool {
-        !self.patch.is_empty()
     }
 }

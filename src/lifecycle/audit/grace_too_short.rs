@@ -136,12 +136,6 @@ mod tests {
         let off = Case::container(PORT)
             .annotation("podgrace.io/grace-period", "off")
             .annotation("podgrace.io/shutdown-timeout", "1m");
-        assert!(
-            !off.found(&RULE)[0]
-                .fix
-                .as_ref()
-                .expect("a fix")
-                .is_injected()
-        );
+        assert!(!off.found(&RULE)[0].fix.as_ref().expect("a fix").is_injected);
     }
 }

@@ -139,7 +139,7 @@ mod tests {
                 {"name": "shop", "ports": [{"containerPort": 80}]}, {"name": "istio-proxy"}]}}"#,
         );
         let fix = case.found(&RULE)[0].fix.clone().expect("a fix");
-        assert!(!fix.is_injected());
+        assert!(!fix.is_injected);
         assert!(fix.what.contains("istio-proxy would stop"), "{}", fix.what);
     }
 }

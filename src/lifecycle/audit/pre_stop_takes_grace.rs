@@ -95,7 +95,7 @@ mod tests {
         );
         let fix = all.found(&RULE)[0].fix.clone().expect("a fix");
         assert_eq!(fix.what, "terminationGracePeriodSeconds 30 -> 55");
-        assert!(fix.is_injected());
+        assert!(fix.is_injected);
         assert_eq!(
             case(r#"{"sleep": {"seconds": 29}}"#, 30).found(&RULE).len(),
             1

@@ -137,7 +137,7 @@ mod tests {
         let profile = case("A", "b").annotation("podgrace.io/profile", "spring-boot");
         let found = &profile.found(&RULE)[0];
         assert_eq!(found.severity, Severity::Warning);
-        assert!(found.fix.as_ref().expect("a fix").is_injected());
+        assert!(found.fix.as_ref().expect("a fix").is_injected);
     }
 
     #[test]

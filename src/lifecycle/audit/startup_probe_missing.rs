@@ -119,7 +119,7 @@ mod tests {
             "{}",
             found.message
         );
-        assert!(found.fix.as_ref().is_some_and(Fix::is_injected));
+        assert!(found.fix.as_ref().is_some_and(|fix| fix.is_injected));
         let early = Case::container(LIVENESS);
         assert_eq!(
             early.message(&RULE),

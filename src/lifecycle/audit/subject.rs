@@ -32,6 +32,8 @@ pub struct Subject<'s> {
     pub controller: &'s Controller,
     /// JSON pointer to the pod in the workload's object.
     pub template: &'s str,
+    /// Whether fixes are to be written out, which costs more than finding what they end.
+    pub writes_fixes: bool,
     /// What the pod says.
     pub(super) said: Said,
     containers: Vec<Examined<'s>>,
@@ -71,6 +73,7 @@ impl<'s> Subject<'s> {
             namespace_said: context.namespace_said,
             controller,
             template,
+            writes_fixes: true,
             said: Said::by_pod(&metadata.labels, metadata.annotations.value(), &names),
             containers,
         }
@@ -221,6 +224,12 @@ impl<'s> Subject<'s> {
 
     /// A fix that the engine makes by itself: those changes.
     pub(super) fn injected(&self, what: String, changes: &[Change]) -> Fix {
+        if !self.writes_fixes {
+            return Fix {
+                is_injected: true,
+                ..Fix::advice(what)
+            };
+        }
         let mut spec = Map::new();
         for change in changes {
             match change {
@@ -253,6 +262,7 @@ impl<'s> Subject<'s> {
         }
         Fix {
             patch: patch::patch(self.pod, changes, None).0,
+            is_injected: true,
             ..self.pod_fix(what, spec)
         }
     }
@@ -283,7 +293,10 @@ impl<'s> Subject<'s> {
 
     /// A fix somewhere in the pod template.
     pub(super) fn fix_below(&self, what: impl Into<String>, field: &str, value: Value) -> Fix {
-        Fix::at(what, &format!("{}{field}", self.template), value)
+        match self.writes_fixes {
+            true => Fix::at(what, &format!("{}{field}", self.template), value),
+            false => Fix::advice(what),
+        }
     }
 
     /// The annotation that says something to one container.

@@ -51,7 +51,7 @@ impl Run {
 
 /// What to do about a finding, in one sentence.
 fn advice(fix: &Fix) -> String {
-    match (fix.is_injected(), &fix.annotation) {
+    match (fix.is_injected, &fix.annotation) {
         (true, _) => format!("Podgrace adds {}", fix.what),
         (false, Some(annotation)) => format!("{} — or annotate: {annotation}", fix.what),
         (false, None) => fix.what.clone(),

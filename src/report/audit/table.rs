@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::{advice, summary};
 use crate::audit::{Found, Looked, Report};
-use crate::lifecycle::audit::{Fix, Severity};
+use crate::lifecycle::audit::Severity;
 use crate::report::page::clean;
 
 /// How wide lines are.
@@ -155,7 +155,10 @@ pub(super) fn style(severity: Severity) -> Style {
 /// The command to run next.
 fn command(report: &Report, next: &Next) -> Option<String> {
     let counts = report.counts();
-    let is_one_namespace = report.cluster.as_ref().is_some_and(|c| c.namespace.is_some());
+    let is_one_namespace = report
+        .cluster
+        .as_ref()
+        .is_some_and(|c| c.namespace.is_some());
     if counts.workloads == 0 && is_one_namespace {
         return Some("to look at all namespaces: podgrace audit -A".to_owned());
     }
@@ -183,7 +186,7 @@ fn explain(report: &Report, arguments: &str) -> Option<String> {
         let mut fixes = findings
             .iter()
             .filter_map(|found| found.finding.fix.as_ref());
-        fixes.any(Fix::is_injected)
+        fixes.any(|fix| fix.is_injected)
     };
     let all = report.by_workload();
     let (looked, _) = all.iter().find(|(_, findings)| gets(findings))?;
