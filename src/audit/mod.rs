@@ -11,4 +11,4 @@ mod threads;
 pub use auditor::{Auditor, Options, Part};
 pub use baseline::{Baseline, BaselineError, Gone};
 pub use fingerprint::Fingerprint;
-pub use report::{Accepted, Counts, Found, Lives, Looked, Place, Report, Unreadable};
+pub use report::{Accepted, Cluster, Counts, Found, Lives, Looked, Place, Report, Unreadable};

@@ -9,11 +9,13 @@ mod demo;
 mod explain;
 mod inject;
 mod input;
+mod live;
 mod rewrite;
 mod serve;
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// How a command ended; the same numbers for every command.
@@ -101,6 +103,16 @@ fn parse() -> Arguments {
 /// The whole command line, for completions, the man page and the documentation.
 pub fn command() -> clap::Command {
     Arguments::command()
+}
+
+/// Runs what waits for a cluster.
+fn wait<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime
+        .context("the runtime does not start")?
+        .block_on(work)
 }
 
 /// Says something went wrong, on standard error.

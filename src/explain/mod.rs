@@ -5,6 +5,7 @@
 
 mod advice;
 mod origin;
+mod running;
 mod words;
 
 use serde::Serialize;
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 pub use advice::Caveat;
 pub use origin::{Place, Places, Source, Stated, Template};
+pub use running::{End, RunningContainer, RunningPod, Webhook, Why, running};
 
 use crate::lifecycle::counted::{Counted, counted};
 use crate::lifecycle::json::Object;
@@ -54,6 +56,9 @@ pub struct Explanation {
     pub before: Life,
     /// The pod's life with the changes; the same where there are none.
     pub after: Life,
+    /// What its pods did that run now; none where it comes from a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<Vec<RunningPod>>,
 }
 
 /// A change with its reasons.
@@ -206,6 +211,7 @@ pub fn explain(subject: &Subject<'_>) -> Explanation {
         settings,
         before,
         after,
+        running: None,
     }
 }
 

@@ -5,6 +5,7 @@ pub mod audit;
 mod clients;
 mod explanation;
 mod page;
+mod running;
 mod scale;
 mod svg;
 mod timeline;

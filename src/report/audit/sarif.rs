@@ -168,11 +168,14 @@ fn location(report: &Report, run: &Run, found: &Found) -> Location {
     if let Some(container) = &found.finding.container {
         whole += &format!("/{container}");
     }
-    let place = &found.place;
+    let place = found.place.as_ref();
+    if place.is_none() {
+        whole += &format!("/{}", found.finding.field());
+    }
     Location {
         // An object of a cluster is in no file.
-        physical_location: (place.line > 0)
-            .then(|| physical(run, &place.file, Some((place.line, place.column)))),
+        physical_location: place
+            .map(|place| physical(run, &place.file, Some((place.line, place.column)))),
         logical_locations: [json!({
             "name": looked.name,
             "fullyQualifiedName": whole,
@@ -194,9 +197,10 @@ fn physical(run: &Run, file: &str, at: Option<(usize, usize)>) -> Value {
 }
 
 fn notification(run: &Run, unreadable: &Unreadable) -> Value {
-    json!({
-        "level": "error",
-        "message": {"text": unreadable.message},
-        "locations": [{"physicalLocation": physical(run, &unreadable.file, unreadable.at)}],
-    })
+    let mut notification = json!({"level": "error", "message": {"text": unreadable.message}});
+    if let Some(file) = &unreadable.file {
+        let location = physical(run, file, unreadable.at);
+        notification["locations"] = json!([{"physicalLocation": location}]);
+    }
+    notification
 }

@@ -1,11 +1,13 @@
 //! What must hold on a real API server, one file for each story.
 
 mod audit_log;
+mod audited;
 mod bare;
 mod certificates;
 mod chart;
 mod corners;
 mod deployed;
+mod explained;
 mod invariants;
 mod kept;
 mod killed;
@@ -45,6 +47,11 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("pods of workloads", |c| Box::pin(workloads::run(c))),
     ("workloads in each mode", |c| Box::pin(workloads::modes(c))),
     ("the audit log", |c| Box::pin(audit_log::run(c))),
+    ("audited like its files", |c| {
+        Box::pin(audited::like_files(c))
+    }),
+    ("audited by choice", |c| Box::pin(audited::chosen(c))),
+    ("audited page by page", |c| Box::pin(audited::paged(c))),
     ("another webhook's sidecar", |c| {
         Box::pin(reinvocation::run(c))
     }),
@@ -98,6 +105,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
 pub(crate) const NODE: &[(&str, Scenario)] = &[
     ("a node runs pods", |c| Box::pin(node::runs_pods(c))),
     ("the pages on installing", |c| Box::pin(page::run(c))),
+    ("explained beside what pods did", |c| {
+        Box::pin(explained::run(c))
+    }),
     ("podgrace in a pod", |c| Box::pin(deployed::confined(c))),
     ("containers of a Deployment", |c| {
         Box::pin(deployed::injected(c))

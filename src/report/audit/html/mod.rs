@@ -31,7 +31,7 @@ const FIRST: usize = 3;
 pub fn html(report: &Report, run: &Run, out: &mut dyn Write) -> io::Result<()> {
     let shown = shown(report);
     let counts = report.counts();
-    head(out, &counts)?;
+    head(out, report, &counts)?;
     totals(out, &counts)?;
     unreadable(out, report, run)?;
     first(out, report, &shown)?;
@@ -69,8 +69,9 @@ fn shown(report: &Report) -> Vec<Shown<'_>> {
     .collect()
 }
 
-fn head(out: &mut dyn Write, counts: &Counts) -> io::Result<()> {
-    let summary = summary(counts);
+fn head(out: &mut dyn Write, report: &Report, counts: &Counts) -> io::Result<()> {
+    let summary = summary(report, counts);
+    let summary = Escaped(&summary);
     write!(
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -131,12 +132,14 @@ fn unreadable(out: &mut dyn Write, report: &Report, run: &Run) -> io::Result<()>
         b"<section aria-labelledby=\"unreadable\">\n<h2 id=\"unreadable\">Could not be read</h2>\n<ul>\n",
     )?;
     for unreadable in &report.unreadable {
-        let path = run.paths.relative(&unreadable.file);
-        let at = unreadable
-            .at
-            .map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
-        let (path, message) = (Escaped(&path), Escaped(&unreadable.message));
-        writeln!(out, "<li><code>{path}{at}</code> {message}</li>")?;
+        let place = unreadable.file.as_ref().map_or(String::new(), |file| {
+            let path = run.paths.relative(file);
+            let at = unreadable
+                .at
+                .map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
+            format!("<code>{}{at}</code> ", Escaped(&path))
+        });
+        writeln!(out, "<li>{place}{}</li>", Escaped(&unreadable.message))?;
     }
     out.write_all(b"</ul>\n</section>\n")
 }
