@@ -152,8 +152,11 @@ async fn configured(
         Ok(None) => return Ok(Configuration::default()),
         Err(error) => return built_in(&error.to_string()),
     };
-    let title = installed.configuration_title();
-    match installed.configuration(reader).await {
+    let Some(file) = installed.configuration() else {
+        return built_in("the installed webhook is called by address, and its file is not known");
+    };
+    let title = file.title();
+    match file.read(reader).await {
         Ok(Some(text)) => {
             note(&format!(
                 "the configuration of the installed webhook counts: {title}"
@@ -168,7 +171,7 @@ async fn configured(
 }
 
 /// A name that may stand in an address (RFC 1123, as the API server checks it).
-fn namespace_name(name: &str) -> anyhow::Result<String> {
+pub(super) fn namespace_name(name: &str) -> anyhow::Result<String> {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || !name.chars().all(is_plain) {
         bail!("{name:?} is no namespace: their names are made of a-z, 0-9 and -");

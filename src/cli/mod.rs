@@ -2,10 +2,12 @@
 
 mod access;
 mod audit;
+mod call;
 mod certs;
 mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod explain;
 mod inject;
 mod input;
@@ -57,6 +59,7 @@ enum Command {
     Audit(audit::Arguments),
     Inject(inject::Arguments),
     Explain(explain::Arguments),
+    Doctor(doctor::Arguments),
     Certs(certs::Arguments),
     Config(config::Arguments),
     Completions(completions::Arguments),
@@ -73,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Inject(arguments) => inject::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Certs(arguments) => certs::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -7,14 +7,8 @@ use serde_json::Value;
 use super::labels::{labels, selector};
 use super::objects::{Reader, Scope};
 use super::read_error::ReadError;
-use super::resource::Resource;
+use super::resource::{MUTATING_WEBHOOKS, Resource};
 
-const CONFIGURATIONS: Resource = Resource::cluster_wide(
-    "admissionregistration.k8s.io",
-    "v1",
-    "MutatingWebhookConfiguration",
-    "mutatingwebhookconfigurations",
-);
 const CONFIG_MAPS: Resource = Resource::namespaced("", "v1", "ConfigMap", "configmaps");
 
 /// What the names of our webhooks end with.
@@ -46,7 +40,7 @@ impl Installed {
     /// When MutatingWebhookConfigurations may not be listed, or the API server does not answer.
     pub async fn find(reader: &Reader) -> Result<Option<Self>, ReadError> {
         let all = reader
-            .list(&CONFIGURATIONS, &Scope::default())
+            .list(&MUTATING_WEBHOOKS, &Scope::default())
             .all()
             .await?;
         Ok(Self::read(&all))
@@ -95,35 +89,50 @@ impl Installed {
             .any(|(of_namespace, of_pod)| of_namespace.matches(&namespace) && of_pod.matches(&pod))
     }
 
-    /// The text of its configuration file; none where it is not in the place where the chart puts it.
+    /// Its configuration file; none where it is called by address.
+    pub fn configuration(&self) -> Option<ConfigurationFile> {
+        Some(ConfigurationFile {
+            namespace: self.namespace.clone()?,
+            name: self.name.clone(),
+        })
+    }
+}
+
+/// A configuration file in the place where the chart puts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigurationFile {
+    /// The namespace of its ConfigMap.
+    pub namespace: String,
+    /// The name of its ConfigMap.
+    pub name: String,
+}
+
+impl ConfigurationFile {
+    /// Its text; none where there is none.
     ///
     /// # Errors
     /// When the ConfigMap may not be read, or the API server does not answer.
-    pub async fn configuration(&self, reader: &Reader) -> Result<Option<String>, ReadError> {
-        let Some(namespace) = &self.namespace else {
-            return Ok(None);
-        };
-        let object = reader
-            .get(&CONFIG_MAPS, Some(namespace), &self.name)
-            .await?;
-        let text = object.and_then(|object| object["data"][FILE].as_str().map(str::to_owned));
-        Ok(text)
+    pub async fn read(&self, reader: &Reader) -> Result<Option<String>, ReadError> {
+        let namespace = Some(&*self.namespace);
+        let object = reader.get(&CONFIG_MAPS, namespace, &self.name).await?;
+        Ok(object.and_then(|object| object["data"][FILE].as_str().map(str::to_owned)))
     }
 
-    /// What that file is called in what is said about it.
-    pub fn configuration_title(&self) -> String {
-        let namespace = self.namespace.as_deref().unwrap_or("no namespace");
-        format!("configmap/{} in {namespace}", self.name)
+    /// What it is called in what is said about it.
+    pub fn title(&self) -> String {
+        format!("configmap/{} in {}", self.name, self.namespace)
     }
+}
+
+/// Whether a webhook of that name is ours.
+pub fn is_our_webhook(name: &str) -> bool {
+    name.ends_with(WEBHOOKS)
 }
 
 /// The webhooks of a configuration that are ours.
 fn ours(configuration: &Value) -> impl Iterator<Item = &Value> {
     let webhooks = configuration["webhooks"].as_array().into_iter().flatten();
-    webhooks.filter(|webhook| {
-        let name = webhook["name"].as_str();
-        name.is_some_and(|name| name.ends_with(WEBHOOKS))
-    })
+    webhooks.filter(|webhook| webhook["name"].as_str().is_some_and(is_our_webhook))
 }
 
 /// The namespaces that a webhook's selector takes out by name.

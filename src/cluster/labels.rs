@@ -7,13 +7,13 @@ use kube::core::Selector;
 use serde_json::Value;
 
 /// A selector with `matchLabels` and `matchExpressions`; all where there is none. None where it means nothing.
-pub(super) fn selector(value: &Value) -> Option<Selector> {
+pub fn selector(value: &Value) -> Option<Selector> {
     let written: Option<LabelSelector> = serde_json::from_value(value.clone()).ok()?;
     Selector::try_from(written.unwrap_or_default()).ok()
 }
 
 /// The labels of an object.
-pub(super) fn labels(object: &Value) -> BTreeMap<String, String> {
+pub fn labels(object: &Value) -> BTreeMap<String, String> {
     strings(&object["metadata"]["labels"])
 }
 

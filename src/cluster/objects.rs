@@ -53,6 +53,10 @@ impl Reader {
         Self { client }
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// The objects of a kind, by namespace and name. Nothing is asked before the first
     /// [page](Pages::next). The scope's namespace does not matter to kinds that are in none.
     pub fn list(&self, resource: &Resource, scope: &Scope) -> Pages {

@@ -45,6 +45,20 @@ pub enum Cause {
 }
 
 impl Attempt {
+    pub(super) fn of(
+        verb: &'static str,
+        resource: &Resource,
+        namespace: Option<&str>,
+        name: Option<&str>,
+    ) -> Self {
+        Self {
+            verb,
+            resource: resource.clone(),
+            namespace: namespace.map(str::to_owned),
+            name: name.map(str::to_owned),
+        }
+    }
+
     pub(super) fn list(resource: &Resource, namespace: Option<&str>) -> Self {
         let namespace = namespace.filter(|_| resource.is_namespaced);
         Self {

@@ -28,8 +28,29 @@ pub const REPLICA_SETS: Resource = Resource::namespaced("apps", "v1", "ReplicaSe
 /// Jobs.
 pub const JOBS: Resource = Resource::namespaced("batch", "v1", "Job", "jobs");
 
+/// Deployments.
+pub const DEPLOYMENTS: Resource = Resource::namespaced("apps", "v1", "Deployment", "deployments");
 /// Services.
 pub const SERVICES: Resource = Resource::namespaced("", "v1", "Service", "services");
+/// Where a Service's pods answer.
+pub const ENDPOINT_SLICES: Resource =
+    Resource::namespaced("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices");
+/// Secrets.
+pub const SECRETS: Resource = Resource::namespaced("", "v1", "Secret", "secrets");
+/// Webhooks that may change what is made.
+pub const MUTATING_WEBHOOKS: Resource = Resource::cluster_wide(
+    "admissionregistration.k8s.io",
+    "v1",
+    "MutatingWebhookConfiguration",
+    "mutatingwebhookconfigurations",
+);
+/// Webhooks that may refuse what is made, or warn of it.
+pub const VALIDATING_WEBHOOKS: Resource = Resource::cluster_wide(
+    "admissionregistration.k8s.io",
+    "v1",
+    "ValidatingWebhookConfiguration",
+    "validatingwebhookconfigurations",
+);
 /// HorizontalPodAutoscalers.
 pub const AUTOSCALERS: Resource = Resource::namespaced(
     "autoscaling",
@@ -47,7 +68,7 @@ pub const DISRUPTION_BUDGETS: Resource = Resource::namespaced(
 
 /// Every kind that has a pod template or is a pod, those that make others before those that are made.
 pub const WORKLOADS: [Resource; 9] = [
-    Resource::namespaced("apps", "v1", "Deployment", "deployments"),
+    DEPLOYMENTS,
     Resource::namespaced("apps", "v1", "StatefulSet", "statefulsets"),
     Resource::namespaced("apps", "v1", "DaemonSet", "daemonsets"),
     Resource::namespaced("batch", "v1", "CronJob", "cronjobs"),

@@ -3,6 +3,7 @@
 
 pub mod audit;
 mod clients;
+pub mod doctor;
 mod explanation;
 mod page;
 mod running;

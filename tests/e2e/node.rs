@@ -108,7 +108,7 @@ impl Node {
         command
     }
 
-    fn containerd_version(&self) -> String {
+    pub(crate) fn containerd_version(&self) -> String {
         let output = self.ctr().arg("version").output();
         let text = output.map_or_else(|_| Vec::new(), |output| output.stdout);
         let text = String::from_utf8_lossy(&text);
@@ -240,6 +240,9 @@ fn kubelet(programs: &Programs, plane: &Plane<'_>, socket: &Path) -> Command {
     let user = format!("system:node:{NAME}");
     let mut command = programs.command("kubelet");
     command
+        // When it ended a hook, sent SIGTERM and saw the exit is read from its log.
+        .env("TZ", "UTC")
+        .arg("--v=3")
         .arg("--config")
         .arg(pki::write(
             plane.folder,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::bed::{Bed, Kind, Programs};
-use crate::capsule;
+use crate::capsule::{self, ip};
 use crate::node;
 use crate::processes::Processes;
 
@@ -130,25 +130,6 @@ fn cable(inside: u32) -> Result<String, String> {
         return Ok(there);
     }
     Err("no network device can be made to the node (ip link add … type veth)".into())
-}
-
-fn ip(words: &[&str], inside: Option<u32>) -> Result<(), String> {
-    let mut command = match inside {
-        None => Command::new("ip"),
-        Some(id) => {
-            let mut command = Command::new("nsenter");
-            command.args(["--target", &id.to_string(), "--net", "ip"]);
-            command
-        }
-    };
-    let output = command
-        .args(words)
-        .output()
-        .map_err(|why| format!("ip: {why}"))?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-    }
 }
 
 /// The kubeconfig for programs out here.

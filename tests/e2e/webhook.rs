@@ -51,7 +51,7 @@ impl Webhook {
     pub(crate) async fn start(cluster: &Arc<Cluster>, name: &str, config: Option<&str>) -> Self {
         let mut more = vec![format!("--kubeconfig={}", cluster.kubeconfig.display())];
         if let Some(config) = config {
-            let file = pki::write(&cluster.folder, &format!("{name}.yaml"), config);
+            let file = pki::write(&cluster.folder, &configuration_file(name), config);
             more.push(format!("--config={}", file.display()));
         }
         let webhook = Self::start_with(cluster, name, more).await;
@@ -201,20 +201,54 @@ impl Webhook {
 }
 
 impl Webhook {
-    /// How an API server reaches it, where no Service leads to it.
-    pub(crate) fn client_config(&self) -> Value {
-        json!({"url": format!("https://{}/mutate", self.address), "caBundle": pki::base64(&self.authority.pem)})
+    /// The CA of its certificate, in PEM.
+    pub(crate) fn ca(&self) -> &str {
+        &self.authority.pem
     }
 
-    /// How often it was asked about a pod.
+    /// Has it serve another certificate of the same CA: one that has expired, or one that has not.
+    pub(crate) fn serve_certificate(&self, has_expired: bool) {
+        let hosts = [&*host()];
+        let pair = match has_expired {
+            true => self.authority.expired(&hosts),
+            false => self.authority.server(&hosts),
+        };
+        pair.write(&self.cluster.folder, &self.name);
+    }
+
+    /// How an API server reaches it, where no Service leads to it.
+    pub(crate) fn client_config(&self, path: &str) -> Value {
+        json!({"url": format!("https://{}{path}", self.address), "caBundle": pki::base64(&self.authority.pem)})
+    }
+
+    /// Writes its configuration file anew; it must have been started with one.
+    pub(crate) fn configure(&self, config: &str) {
+        pki::write(
+            &self.cluster.folder,
+            &configuration_file(&self.name),
+            config,
+        );
+    }
+
+    /// How often it was asked about a pod, or about a workload as `deployments/web`.
     pub(crate) fn calls(&self, namespace: &str, name: &str) -> usize {
+        self.log()
+            .matches(&format!(" {namespace}/{name}: "))
+            .count()
+    }
+
+    /// What it logged.
+    pub(crate) fn log(&self) -> String {
         let log = {
             let processes = self.cluster.processes.lock().expect("no panic");
             processes.log(&self.name)
         };
-        let text = std::fs::read_to_string(log).unwrap_or_default();
-        text.matches(&format!(" {namespace}/{name}: ")).count()
+        std::fs::read_to_string(log).unwrap_or_default()
     }
+}
+
+fn configuration_file(name: &str) -> String {
+    format!("{name}.yaml")
 }
 
 /// A configuration of one webhook on the creation of a namespace's pods.

@@ -74,15 +74,16 @@ enum Command {
     Rules(rules::Arguments),
 }
 
+/// The mildest severity that makes the exit code 1.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum FailOn {
+pub(super) enum FailOn {
     Error,
     Warning,
     Info,
 }
 
 impl FailOn {
-    fn severity(self) -> Severity {
+    pub(super) fn severity(self) -> Severity {
         match self {
             Self::Error => Severity::Error,
             Self::Warning => Severity::Warning,
@@ -115,6 +116,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     };
     if !arguments.quiet {
         tell_unreadable(&report);
+        for kind in &report.not_looked_at {
+            complain(&kind.to_string());
+        }
     }
     let run = Run {
         rules: asked(arguments),
@@ -153,6 +157,7 @@ impl Arguments {
     fn options(&self, planner: Planner) -> Options {
         Options {
             default_namespace: planner.default_namespace().map(str::to_owned),
+            kinds: planner.configuration.kinds().clone(),
             policy: planner.policy,
             rules: self.rule.clone(),
             skipped_rules: self.skip_rule.clone(),

@@ -7,6 +7,7 @@ mod certificates;
 mod chart;
 mod corners;
 mod deployed;
+mod doctor;
 mod explained;
 mod invariants;
 mod kept;
@@ -20,6 +21,7 @@ mod reinvocation;
 mod switched;
 mod versions;
 mod workloads;
+mod written;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -41,6 +43,26 @@ pub(crate) type Scenario = fn(Arc<Cluster>) -> Pin<Box<dyn Future<Output = Outco
 
 /// What a control plane is enough for.
 pub(crate) const ALL: &[(&str, Scenario)] = &[
+    // First, while no other webhook is registered: it looks at all of them.
+    ("the doctor before and after the installation", |c| {
+        Box::pin(doctor::installed(c))
+    }),
+    ("the doctor on namespaces", |c| {
+        Box::pin(doctor::namespaces(c))
+    }),
+    ("the doctor on pods that were missed", |c| {
+        Box::pin(doctor::missed(c))
+    }),
+    ("the doctor on certificates", |c| {
+        Box::pin(doctor::certificates(c))
+    }),
+    ("the doctor on settings", |c| Box::pin(doctor::settings(c))),
+    ("the doctor without permission", |c| {
+        Box::pin(doctor::permissions(c))
+    }),
+    ("the doctor without a cluster", |c| {
+        Box::pin(doctor::nowhere(c))
+    }),
     ("a bare pod", |c| Box::pin(bare::run(c))),
     ("kubectl sees warnings", |c| Box::pin(bare::warnings(c))),
     ("a plugin of kubectl", |c| Box::pin(plugin::run(c))),
@@ -75,6 +97,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("the chart's selectors", |c| {
         Box::pin(chart::selectors::run(c))
     }),
+    ("who writes a workload is told", |c| {
+        Box::pin(written::run(c))
+    }),
     ("the chart by Helm 4", |c| {
         Box::pin(chart::releases::run(c, 4, 4))
     }),
@@ -104,11 +129,15 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
 /// What needs real containers. They share one node, and run where it runs: its addresses are theirs.
 pub(crate) const NODE: &[(&str, Scenario)] = &[
     ("a node runs pods", |c| Box::pin(node::runs_pods(c))),
-    ("the pages on installing", |c| Box::pin(page::run(c))),
     ("explained beside what pods did", |c| {
         Box::pin(explained::run(c))
     }),
+    ("the pages on installing", |c| Box::pin(page::run(c))),
     ("podgrace in a pod", |c| Box::pin(deployed::confined(c))),
+    // Before other scenarios have made pods past a webhook that was away.
+    ("the doctor and the chart", |c| {
+        Box::pin(doctor::deployed::run_all(c))
+    }),
     ("containers of a Deployment", |c| {
         Box::pin(deployed::injected(c))
     }),

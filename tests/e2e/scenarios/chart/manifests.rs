@@ -8,10 +8,8 @@ use kube::api::{Patch, PatchParams, ValidationDirective};
 use serde_json::{Value, json};
 
 use super::{Outcome, collection, without_helm};
-use crate::cluster::{Cluster, eventually};
+use crate::cluster::{Cluster, DEFINITIONS};
 use crate::helm;
-
-const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 pub(in super::super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     if let Some(skipped) = without_helm() {
@@ -84,13 +82,7 @@ async fn define(cluster: &Cluster) {
     }
     assert_eq!(names.len(), 4, "{names:?}");
     for name in names {
-        eventually(&format!("{name} is served"), || async {
-            let definition = cluster.get(DEFINITIONS, &name).await.body;
-            let conditions = definition["status"]["conditions"].as_array().cloned();
-            let mut conditions = conditions.unwrap_or_default().into_iter();
-            conditions.any(|it| it["type"] == "Established" && it["status"] == "True")
-        })
-        .await;
+        cluster.serves(&name).await;
     }
 }
 
