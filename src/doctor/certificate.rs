@@ -19,6 +19,9 @@ const LATE: i32 = 6;
 /// When somebody should look at a certificate of which only the end is known.
 const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// What is never too late: of a certificate of ten years, a sixth is.
+const LONG: SignedDuration = SignedDuration::from_hours(28 * 24);
+
 pub(super) fn judge(facts: &Facts, report: &mut Report) {
     for backend in &facts.backends {
         let hooks: Vec<&Hook> = facts
@@ -51,11 +54,11 @@ impl Judge<'_> {
         if let Some(chain) = &served
             && let Some(leaf) = Certificate::read(chain)
         {
-            self.age(leaf.not_before, leaf.not_after, report);
+            self.age(Some(leaf.not_before), leaf.not_after, report);
         } else if let Some(Ok(ops)) = &self.backend.ops
             && let Some(until) = ops.certificate_until
         {
-            self.age(until - SOON, until, report);
+            self.age(None, until, report);
         }
         self.bundles(served.as_deref(), report);
         if report.checks.len() == before {
@@ -107,9 +110,11 @@ impl Judge<'_> {
         }
     }
 
-    fn age(&self, from: Timestamp, until: Timestamp, report: &mut Report) {
+    /// How far its life has gone, of which the beginning may not be known.
+    fn age(&self, from: Option<Timestamp>, until: Timestamp, report: &mut Report) {
         let left = until.duration_since(self.facts.now);
-        if from > self.facts.now {
+        let late = from.map_or(SOON, |from| until.duration_since(from) / LATE);
+        if let Some(from) = from.filter(|from| *from > self.facts.now) {
             let message = format!(
                 "the certificate is valid from {} on only: one of the clocks is wrong",
                 day(from)
@@ -126,7 +131,7 @@ impl Judge<'_> {
                 }
             );
             report.add(self.renewed(Check::error(TOPIC, "certificate-expired", message)));
-        } else if left < (until.duration_since(from) / LATE).min(SOON * 4) {
+        } else if left < late.min(LONG) {
             let message = format!(
                 "the certificate expires on {}, in {}, and should have been renewed by now",
                 day(until),

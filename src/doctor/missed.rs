@@ -32,7 +32,7 @@ pub(super) fn judge(facts: &Facts, report: &mut Report) {
                 TOPIC,
                 "pods",
                 format!(
-                    "{} of {workloads} have what they would get",
+                    "nothing is missed: {} of {workloads}",
                     number(census.pods, "pod")
                 ),
             ));
