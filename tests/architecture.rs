@@ -17,9 +17,9 @@ const PARTS: [(&str, &[&str]); 14] = [
     ("manifests", &[]),
     // Knows where kinds keep their pods.
     ("workload", &[]),
-    ("config", &["lifecycle"]),
+    ("config", &["lifecycle", "workload"]),
     // Bytes to bytes.
-    ("admission", &["lifecycle"]),
+    ("admission", &["lifecycle", "workload"]),
     (
         "explain",
         &["config", "lifecycle", "manifests", "report", "workload"],
@@ -36,7 +36,14 @@ const PARTS: [(&str, &[&str]); 14] = [
     ("cluster", &["lifecycle", "workload"]),
     (
         "server",
-        &["admission", "certs", "cluster", "config", "lifecycle"],
+        &[
+            "admission",
+            "certs",
+            "cluster",
+            "config",
+            "lifecycle",
+            "workload",
+        ],
     ),
     (
         "cli",

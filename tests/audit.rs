@@ -1,6 +1,6 @@
 //! `podgrace audit` over folders of cases, and held against what the webhook answers for the same pods.
 //!
-//! `tests/audit/CASE/{input.yaml, audit.txt, audit.json}`; `UPDATE_GOLDEN=1 cargo test --test audit` rewrites
+//! `tests/audit/CASE/{input.yaml, config.yaml?, audit.txt, audit.json}`; `UPDATE_GOLDEN=1 cargo test --test audit` rewrites
 //! what is expected.
 
 use std::collections::BTreeSet;
@@ -15,10 +15,13 @@ use podgrace::audit::{Auditor, Looked, Options, Report};
 use podgrace::config::Configuration;
 use podgrace::lifecycle::annotations::Said;
 use podgrace::lifecycle::audit::Rule;
-use podgrace::lifecycle::json::StrMap;
+use podgrace::lifecycle::json::{Object, StrMap};
+use podgrace::lifecycle::patch;
+use podgrace::lifecycle::plan::{Context, plan};
+use podgrace::lifecycle::pod::Pod;
 use podgrace::lifecycle::policy::{Policy, SleepAction};
 use podgrace::manifests::{self, Source};
-use podgrace::workload::workloads;
+use podgrace::workload::Kinds;
 use serde_json::{Value, json};
 
 fn folder(name: &str) -> PathBuf {
@@ -69,9 +72,14 @@ fn hold(path: &Path, actual: &str) {
 #[test]
 fn every_case_prints_what_it_should_and_ends_alike_in_every_format() {
     for case in cases("audit") {
-        let (text, code) = podgrace(&case, &["audit", "-f", "input.yaml"]);
+        let mut arguments = vec!["audit", "-f", "input.yaml"];
+        if case.join("config.yaml").exists() {
+            arguments.extend(["--config", "config.yaml"]);
+        }
+        let (text, code) = podgrace(&case, &arguments);
         hold(&case.join("audit.txt"), &text);
-        let (json, other_code) = podgrace(&case, &["audit", "-f", "input.yaml", "-o", "json"]);
+        arguments.extend(["-o", "json"]);
+        let (json, other_code) = podgrace(&case, &arguments);
         hold(&case.join("audit.json"), &json);
         assert_eq!(code, other_code, "{}", case.display());
         let report: Value = serde_json::from_str(&json).expect("JSON");
@@ -146,6 +154,7 @@ fn rules_are_listed_and_explained() {
 #[derive(Default)]
 struct Surroundings {
     policy: Policy,
+    kinds: Kinds,
     /// A file of one Namespace, where pods go that do not say it themselves.
     namespace: Option<Source>,
     default_namespace: Option<String>,
@@ -159,6 +168,7 @@ impl Surroundings {
         if beside("config.yaml").is_file() {
             let configuration = Configuration::load(&beside("config.yaml")).expect("understood");
             surroundings.policy = configuration.policy(SleepAction::Native);
+            surroundings.kinds = configuration.kinds().clone();
         }
         if let Ok(bytes) = fs::read(beside("namespace.yaml")) {
             let source = Source {
@@ -176,6 +186,7 @@ impl Surroundings {
     fn audit(&self, source: &Source) -> Report {
         let mut auditor = Auditor::new(Options {
             policy: self.policy.clone(),
+            kinds: self.kinds.clone(),
             default_namespace: self.default_namespace.clone(),
             lives: true,
             ..Options::default()
@@ -243,18 +254,22 @@ fn objects(source: &Source) -> Vec<Value> {
     all
 }
 
-#[test]
-fn what_pods_lack_is_what_the_webhook_adds_to_them() {
-    let mut compared = 0;
+/// Every manifest of the project's cases.
+fn inputs() -> impl Iterator<Item = PathBuf> {
     let not_inputs = ["config.yaml", "namespace.yaml"];
-    let inputs = ["audit", "golden", "manifests", "explain"]
+    ["audit", "golden", "manifests", "explain"]
         .into_iter()
         .flat_map(|name| cases(name).into_iter().chain([folder(name)]))
         .flat_map(|case| fs::read_dir(case).into_iter().flatten())
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
-        .filter(|path| !not_inputs.iter().any(|name| path.ends_with(name)));
-    for path in inputs {
+        .filter(move |path| !not_inputs.iter().any(|name| path.ends_with(name)))
+}
+
+#[test]
+fn what_pods_lack_is_what_the_webhook_adds_to_them() {
+    let mut compared = 0;
+    for path in inputs() {
         let name = path.display().to_string();
         let bytes = fs::read(&path).expect("a file");
         let source = Source {
@@ -266,9 +281,10 @@ fn what_pods_lack_is_what_the_webhook_adds_to_them() {
         // What is known already counts before what the input says.
         let mut all = surroundings.namespace.as_ref().map_or(Vec::new(), objects);
         all.extend(objects(&source));
+        let kinds = &surroundings.kinds;
         for (object, workload) in all
             .iter()
-            .flat_map(|o| workloads(o).into_iter().map(move |w| (o, w)))
+            .flat_map(|o| kinds.workloads(o).into_iter().map(move |w| (o, w)))
         {
             let Some(pod) = workload.pod(object) else {
                 continue;
@@ -321,4 +337,86 @@ fn what_pods_lack_is_what_the_webhook_adds_to_them() {
         }
     }
     assert!(compared >= 100, "only {compared} pods were compared");
+}
+
+/// An object with what its pods get, and with an annotation on their template before.
+fn injected(object: &Value, surroundings: &Surroundings, annotation: Option<&str>) -> Value {
+    let mut object = object.clone();
+    let said = surroundings.namespace.as_ref().map(|source| {
+        let namespace = objects(source).remove(0);
+        let metadata = &namespace["metadata"];
+        let (labels, annotations) = (&metadata["labels"], &metadata["annotations"]);
+        Said::by_namespace(&labels.into(), &annotations.into())
+    });
+    for workload in surroundings.kinds.workloads(&object) {
+        if let Some(line) = annotation {
+            let (key, value) = line.split_once(": ").expect("KEY: VALUE");
+            let template = object.pointer_mut(&workload.template).expect("a template");
+            template["metadata"]["annotations"][key] = value.into();
+        }
+        let json = workload.pod(&object).expect("a pod").to_string();
+        let Object(pod) = serde_json::from_str::<Object<Pod<'_>>>(&json).expect("a pod");
+        let context = Context {
+            policy: &surroundings.policy,
+            namespace: workload
+                .namespace
+                .as_deref()
+                .or(surroundings.default_namespace.as_deref()),
+            namespace_said: said.as_ref(),
+        };
+        let patch = patch::patch(&pod, &plan(&pod, &context).changes, None);
+        let template = object.pointer_mut(&workload.template).expect("a template");
+        json_patch::patch(template, &patch).expect("it applies");
+    }
+    object
+}
+
+/// What is said to be mended by itself, or by an annotation, is found no more when that is done.
+#[test]
+fn what_is_said_to_end_a_finding_ends_it() {
+    let (mut by_itself, mut by_annotation) = (0, 0);
+    for path in inputs() {
+        let name = path.display().to_string();
+        let surroundings = Surroundings::beside(&path);
+        let bytes = fs::read(&path).expect("a file");
+        for object in objects(&Source {
+            name: name.clone(),
+            bytes,
+        }) {
+            let audit = |object: &Value| {
+                let bytes = object.to_string().into_bytes();
+                surroundings.audit(&Source {
+                    name: name.clone(),
+                    bytes,
+                })
+            };
+            let report = audit(&object);
+            // Where nothing is added, nothing is said to be.
+            if report.workloads.len() != 1 || report.workloads[0].mode != "enforce" {
+                continue;
+            }
+            for found in &report.findings {
+                let fix = found.finding.fix.clone().unwrap_or_default();
+                if !fix.is_injected() && fix.annotation.is_none() {
+                    continue;
+                }
+                let annotation = fix.annotation.as_deref().filter(|_| !fix.is_injected());
+                let after = audit(&injected(&object, &surroundings, annotation));
+                let fingerprint = report.fingerprint(found);
+                let mut left = after.findings.iter().map(|found| after.fingerprint(found));
+                assert!(
+                    !left.any(|other| other == fingerprint),
+                    "{name}: {fingerprint}: {fix:#?}"
+                );
+                match annotation {
+                    Some(_) => by_annotation += 1,
+                    None => by_itself += 1,
+                }
+            }
+        }
+    }
+    assert!(
+        by_itself >= 100 && by_annotation >= 10,
+        "only {by_itself} and {by_annotation}"
+    );
 }

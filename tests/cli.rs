@@ -319,6 +319,75 @@ fn a_namespace_in_another_file_counts() {
     assert_ne!(stdout(&output), pod);
 }
 
+/// A kind that nobody configured is named once, with the line to write, and fails nothing.
+#[test]
+fn a_kind_that_is_not_known_is_named_and_then_looked_at() {
+    let rollout = |name: &str| {
+        let spec = POD[POD.find("spec").unwrap()..].replace('\n', "\n    ");
+        format!(
+            "kind: Rollout\napiVersion: argoproj.io/v1alpha1\nmetadata: {{name: {name}}}\nspec:\n  template:\n    \
+             {}\n",
+            spec.trim_end()
+        )
+    };
+    let both = format!("{}---\n{}", rollout("shop"), rollout("cart"));
+    let entry = "{group: argoproj.io, kind: Rollout, templates: [spec.template]}";
+    let configuration = |entry: &str| {
+        format!(
+            "apiVersion: podgrace.io/v1alpha1\nkind: PodgraceConfiguration\nworkloads:\n- {entry}\n"
+        )
+    };
+    let folder = folder(&[
+        ("both.yaml", &both),
+        ("known.yaml", &configuration(entry)),
+        (
+            "left.yaml",
+            &configuration("{group: argoproj.io, kind: Rollout, templates: []}"),
+        ),
+    ]);
+    for (command, place) in [("inject", "1:1"), ("audit", "1:1 (and 1 more)")] {
+        let output = podgrace(folder.path(), &[command, "-f", "both.yaml"]);
+        assert_eq!(output.status.code(), Some(0), "{command}");
+        assert_eq!(
+            stderr(&output),
+            format!(
+                "podgrace: both.yaml:{place}: Rollout of argoproj.io has a pod template and is not looked at; add to \
+                 the configuration's workloads: {entry}\n"
+            )
+        );
+        let quiet = ["--config", "left.yaml"];
+        let output = podgrace(
+            folder.path(),
+            &[&[command, "-f", "both.yaml"], &quiet[..]].concat(),
+        );
+        assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+    }
+    let known = ["-f", "both.yaml", "--config", "known.yaml"];
+    let output = podgrace(folder.path(), &[&["inject"], &known[..]].concat());
+    assert_eq!(stdout(&output).matches("preStop").count(), 2);
+    let output = podgrace(folder.path(), &[&["audit"], &known[..]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("rollout/cart"));
+    let output = podgrace(
+        folder.path(),
+        &[&["explain", "rollout/cart"], &known[..]].concat(),
+    );
+    assert!(output.status.success(), "{}", stderr(&output));
+    let output = podgrace(
+        folder.path(),
+        &["explain", "rollout/cart", "-f", "both.yaml"],
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains(entry), "{}", stderr(&output));
+    let output = podgrace(folder.path(), &["config", "show", "--config", "known.yaml"]);
+    let line = stdout(&output)
+        .lines()
+        .find(|line| line.starts_with("workloads."));
+    let words: Vec<&str> = line.unwrap().split_whitespace().collect();
+    let key = "workloads.Rollout.argoproj.io.templates";
+    assert_eq!(words, [key, "spec.template", "known.yaml:4"]);
+}
+
 #[test]
 fn a_configuration_is_checked_with_line_and_column() {
     let head = "apiVersion: podgrace.io/v1alpha1\nkind: PodgraceConfiguration\n";
@@ -353,6 +422,46 @@ fn a_configuration_is_checked_with_line_and_column() {
         ),
         ("autoSources: [liveness, startup]\n", "3:25", "startup"),
         ("leaveAlone: {pods: []}\n", "3:14", "unknown field `pods`"),
+        (
+            "workloads: [{group: apps, kind: Deployment, templates: []}]\n",
+            "3:21",
+            r#""apps" is not the group of a custom resource"#,
+        ),
+        (
+            "workloads: [{group: argoproj.io/v1, kind: Rollout, templates: []}]\n",
+            "3:21",
+            "which is written as argoproj.io",
+        ),
+        (
+            "workloads: [{group: argoproj.io, kind: rollouts, templates: []}]\n",
+            "3:40",
+            r#""rollouts" is not a kind"#,
+        ),
+        (
+            "workloads:\n- {group: argoproj.io, kind: Rollout, templates: [/spec/template]}\n",
+            "4:51",
+            "is not a path of fields (write spec.template)",
+        ),
+        (
+            "workloads: [{group: argoproj.io, kind: Rollout, templates: [], reference: spec.workloadRef}]\n",
+            "3:75",
+            "there are no templates",
+        ),
+        (
+            "workloads: [{group: argoproj.io, kind: Rollout}]\n",
+            "3:",
+            "missing field `templates`",
+        ),
+        (
+            "workloads: [{group: argoproj.io, kind: Rollout, templates: [], owner: apps/v1}]\n",
+            "3:71",
+            r#"owner: "apps/v1" is not a kind"#,
+        ),
+        (
+            "workloads:\n- &a {group: argoproj.io, kind: Rollout, templates: []}\n- *a\n",
+            "",
+            "Rollout of argoproj.io is there twice",
+        ),
         ("mode: [\n", "", ""),
     ] {
         let folder = folder(&[("podgrace.yaml", &format!("{head}{body}"))]);
@@ -389,6 +498,16 @@ fn the_schema_takes_the_documented_sample_and_refuses_what_check_refuses() {
         ("", "autoSources", json!(["startup"])),
         ("/defaults", "pre-stop-slep", json!("5s")),
         ("/leaveAlone", "pods", json!([])),
+        (
+            "",
+            "workloads",
+            json!([{"group": "argoproj.io", "kind": "Rollout"}]),
+        ),
+        (
+            "",
+            "workloads",
+            json!([{"group": "argoproj.io", "kind": "Rollout", "templates": [], "template": "spec.template"}]),
+        ),
     ] {
         let mut wrong = sample.clone();
         let object = wrong.pointer_mut(pointer).unwrap().as_object_mut().unwrap();

@@ -15,7 +15,7 @@ use podgrace::lifecycle::plan::{Context, plan};
 use podgrace::lifecycle::pod::Pod;
 use podgrace::lifecycle::policy::Policy;
 use podgrace::report;
-use podgrace::workload::workloads;
+use podgrace::workload::Kinds;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
@@ -229,7 +229,7 @@ fn well_formed(xml: &str) -> Result<(), String> {
 }
 
 fn of_workload(object: &Value) -> Explanation {
-    let workload = workloads(object).remove(0);
+    let workload = Kinds::default().workloads(object).remove(0);
     let json = workload.pod(object).unwrap().to_string();
     let Object(pod): Object<Pod<'_>> = serde_json::from_str(&json).unwrap();
     let policy = Policy::default();

@@ -16,7 +16,7 @@ use std::{env, fs};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use json_patch::Patch;
-use podgrace::admission::{Answer, Outcome, Review};
+use podgrace::admission::{Answer, Outcome, Review, WorkloadReview};
 use podgrace::config::Configuration;
 use podgrace::lifecycle::annotations::Said;
 use podgrace::lifecycle::json::{Object, StrMap};
@@ -27,7 +27,7 @@ use podgrace::lifecycle::policy::{Mode, Policy, SleepAction};
 use podgrace::lifecycle::settings::{INJECTED, Setting};
 use podgrace::lifecycle::skip::Skip;
 use podgrace::manifests::{self, unified_diff};
-use podgrace::workload::{Workload, workloads};
+use podgrace::workload::{Kinds, Workload, objects};
 use serde_json::{Map, Value, json};
 
 /// The files that a case may bring; every other file in its folder is an output.
@@ -42,6 +42,9 @@ const INPUTS: [&str; 6] = [
 
 /// The namespace of a case whose files name none.
 const NAMESPACE: &str = "default";
+
+/// The uid of every request.
+const UID: &str = "705ab4f5-6393-11e8-b7cc-42010a800002";
 
 /// What no small file can bring about, and the test that does.
 const TESTED_ELSEWHERE: [(&str, &str); 2] = [
@@ -169,6 +172,8 @@ struct Case {
     /// Arguments for the commands.
     args: Vec<String>,
     policy: Policy,
+    /// Where pod templates are looked for.
+    kinds: Kinds,
     /// What each Namespace of the case says.
     namespaces: BTreeMap<String, Said>,
     /// The namespace of what names none.
@@ -222,7 +227,7 @@ impl Case {
         );
         let args = fs::read_to_string(folder.join("args")).unwrap_or_default();
         let args: Vec<String> = args.split_whitespace().map(str::to_owned).collect();
-        let policy = policy(&folder, &args);
+        let (policy, kinds) = configured(&folder, &args);
         let mut namespaces = BTreeMap::new();
         learn(
             &fs::read(folder.join("namespace.yaml")).unwrap_or_default(),
@@ -242,6 +247,7 @@ impl Case {
             input,
             args,
             policy,
+            kinds,
             namespaces,
             namespace,
         }
@@ -256,6 +262,7 @@ impl Case {
         let mut outputs = BTreeMap::from([
             ("patch.json".to_owned(), patches(&made)),
             ("answer.json".to_owned(), answers(&made)),
+            ("told.txt".to_owned(), self.told(&self.input, &made)),
             (self.file.replace("input", "mutated"), injected.stdout),
             ("stderr.txt".to_owned(), injected.stderr),
         ]);
@@ -282,7 +289,7 @@ impl Case {
             let Ok(document) = manifests::read(manifests, &chunk) else {
                 continue;
             };
-            for workload in workloads(document.value()) {
+            for workload in self.kinds.workloads(document.value()) {
                 all.extend(self.make(workload, document.value()));
             }
         }
@@ -316,6 +323,59 @@ impl Case {
         })
     }
 
+    /// What whoever writes the workloads is told: whatever their pods' creation would be warned of.
+    fn told(&self, manifests: &[u8], made: &[Made]) -> String {
+        let mut told = String::new();
+        for chunk in manifests::split(manifests) {
+            let Ok(document) = manifests::read(manifests, &chunk) else {
+                continue;
+            };
+            for (_, object) in objects(document.value()) {
+                let workloads = self.kinds.workloads(object);
+                let Some(workload) = workloads.iter().find(|w| w.kind != "Pod") else {
+                    continue;
+                };
+                let title = workload.title();
+                let warnings = warnings(&self.tell(workload, object));
+                for made in made.iter().filter(|made| made.workload.title() == title) {
+                    for warning in made.admitted.warnings() {
+                        assert!(warnings.contains(&warning), "{title}: {warning}");
+                    }
+                }
+                for warning in warnings {
+                    told += &format!("{title}: {warning}\n");
+                }
+            }
+        }
+        told
+    }
+
+    /// The admission bytes of a workload that somebody writes.
+    fn tell(&self, workload: &Workload, object: &Value) -> Answer {
+        let namespace = workload.namespace.as_ref().unwrap_or(&self.namespace);
+        let review = json!({
+            "kind": "AdmissionReview",
+            "apiVersion": "admission.k8s.io/v1",
+            "request": {
+                "uid": UID,
+                "resource": {"group": "example.com", "version": "v1", "resource": "workloads"},
+                "name": workload.name,
+                "namespace": namespace,
+                "operation": "CREATE",
+                "userInfo": {"username": "somebody"},
+                "object": object,
+                "oldObject": null,
+                "dryRun": false,
+            },
+        });
+        let bytes = review.to_string().into_bytes();
+        let review = WorkloadReview::read(&bytes).unwrap();
+        let said = self.namespaces.get(namespace);
+        let answer = review.answer(&self.policy, &self.kinds, said);
+        assert!(response(&answer).get("patch").is_none());
+        answer
+    }
+
     /// The pod that a workload makes, as the API server sends it: defaults filled in, its controller's marks
     /// on it.
     fn as_sent(&self, workload: &Workload, pod: &Value) -> Value {
@@ -325,7 +385,7 @@ impl Case {
             "Pod" => None,
             "Deployment" => Some("ReplicaSet"),
             "CronJob" => Some("Job"),
-            kind => Some(kind),
+            _ => Some(&*workload.owner),
         };
         if let Some(kind) = owner {
             let owner = json!([{
@@ -357,7 +417,7 @@ impl Case {
             "kind": "AdmissionReview",
             "apiVersion": "admission.k8s.io/v1",
             "request": {
-                "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
+                "uid": UID,
                 "kind": {"group": "", "version": "v1", "kind": "Pod"},
                 "resource": {"group": "", "version": "v1", "resource": "pods"},
                 "name": object["metadata"]["name"],
@@ -398,7 +458,7 @@ impl Case {
             .iter()
             .filter_map(|chunk| manifests::read(mutated.as_bytes(), chunk).ok())
             .flat_map(|document| {
-                let found = workloads(document.value());
+                let found = self.kinds.workloads(document.value());
                 let pods = found.iter().filter_map(|w| w.pod(document.value()));
                 pods.collect::<Vec<Value>>()
             })
@@ -451,15 +511,7 @@ impl Case {
 
 impl Admitted {
     fn response(&self) -> Value {
-        let body: Value = serde_json::from_slice(&self.answer.body).unwrap();
-        let response = body["response"].clone();
-        assert_eq!(response["allowed"], true);
-        assert_eq!(response["uid"], "705ab4f5-6393-11e8-b7cc-42010a800002");
-        assert_eq!(
-            response["patch"].is_string(),
-            response["patchType"] == "JSONPatch"
-        );
-        response
+        response(&self.answer)
     }
 
     fn patch(&self) -> Option<Patch> {
@@ -477,14 +529,30 @@ impl Admitted {
     }
 
     fn warnings(&self) -> Vec<String> {
-        let response = self.response();
-        let warnings = response["warnings"].as_array().into_iter().flatten();
-        warnings.map(|w| w.as_str().unwrap().to_owned()).collect()
+        warnings(&self.answer)
     }
 }
 
+fn response(answer: &Answer) -> Value {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap();
+    let response = body["response"].clone();
+    assert_eq!(response["allowed"], true);
+    assert_eq!(response["uid"], UID);
+    assert_eq!(
+        response["patch"].is_string(),
+        response["patchType"] == "JSONPatch"
+    );
+    response
+}
+
+fn warnings(answer: &Answer) -> Vec<String> {
+    let response = response(answer);
+    let warnings = response["warnings"].as_array().into_iter().flatten();
+    warnings.map(|w| w.as_str().unwrap().to_owned()).collect()
+}
+
 /// The configuration of a case as its arguments amend it: those of the binary that a webhook knows too.
-fn policy(folder: &Path, args: &[String]) -> Policy {
+fn configured(folder: &Path, args: &[String]) -> (Policy, Kinds) {
     let file = folder.join("config.yaml");
     let configuration = if file.exists() {
         Configuration::load(&file).unwrap()
@@ -506,7 +574,8 @@ fn policy(folder: &Path, args: &[String]) -> Policy {
         let minor = version.split('.').nth(1).unwrap();
         minor.parse().unwrap()
     });
-    configuration.policy(SleepAction::for_versions(minor.unwrap_or(u32::MAX), None))
+    let action = SleepAction::for_versions(minor.unwrap_or(u32::MAX), None);
+    (configuration.policy(action), configuration.kinds().clone())
 }
 
 /// The value of `--flag value`.

@@ -8,11 +8,16 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
-use podgrace::admission::Review;
+use podgrace::admission::{Answer, Review, WorkloadReview};
 use podgrace::lifecycle::policy::Policy;
+use podgrace::workload::Kinds;
 use serde_json::Value;
 
 fuzz_target!(|bytes: &[u8]| {
+    if let Ok(review) = WorkloadReview::read(bytes) {
+        let answer = review.answer(&Policy::default(), &Kinds::default(), None);
+        assert_eq!(response(&answer).get("patch"), None);
+    }
     let Some(response) = ask(bytes) else { return };
     // Bytes that a tree cannot hold (numbers beyond f64, half a surrogate) cannot be compared.
     let Ok(mut review) = serde_json::from_slice::<Value>(bytes) else {
@@ -31,10 +36,13 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn ask(bytes: &[u8]) -> Option<Value> {
-    let answer = Review::read(bytes).ok()?.answer(&Policy::default(), None);
+    Some(response(&Review::read(bytes).ok()?.answer(&Policy::default(), None)))
+}
+
+fn response(answer: &Answer) -> Value {
     let mut body: Value = serde_json::from_slice(&answer.body).expect("the answer is JSON");
     let response = body["response"].take();
     assert_eq!(response["allowed"], true);
     assert_eq!(response.get("patch").is_some(), response.get("patchType").is_some());
-    Some(response)
+    response
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::lifecycle::json::{Object, Str, null_as_default};
 
@@ -33,6 +34,9 @@ pub(super) struct Request<'a, T> {
     #[serde(borrow, default, deserialize_with = "null_as_default")]
     pub(super) operation: Str<'a>,
     pub(super) object: Option<T>,
+    /// The object before an update; nobody reads a pod's.
+    #[serde(borrow, default)]
+    pub(super) old_object: Option<&'a RawValue>,
 }
 
 /// The resource that a request is about.
@@ -93,6 +97,7 @@ impl<'a, T> Request<'a, T> {
             namespace: self.namespace,
             operation: self.operation,
             object: self.object.map(object),
+            old_object: self.old_object,
         }
     }
 }

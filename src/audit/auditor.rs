@@ -5,9 +5,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::around::{Around, said};
-use super::report::{Accepted, Cluster, Found, Lives, Looked, Place, Report, Unreadable};
+use super::report::{
+    Accepted, Cluster, Found, Lives, Looked, NotLookedAt, Place, Report, Unreadable,
+};
 use crate::lifecycle::audit::{self, Controller, Finding, Judgement, Rule, Subject};
 use crate::lifecycle::json::Object;
+use crate::lifecycle::loss::Others;
 use crate::lifecycle::patch;
 use crate::lifecycle::plan::{Context, Plan, plan};
 use crate::lifecycle::pod::Pod;
@@ -15,13 +18,15 @@ use crate::lifecycle::policy::Policy;
 use crate::lifecycle::text;
 use crate::lifecycle::timeline::life;
 use crate::manifests::{self, Position, Source, SourceError};
-use crate::workload::{self, Workload, workloads};
+use crate::workload::{self, Kinds, Workload, objects};
 
 /// What holds for an audit.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The configuration.
     pub policy: Policy,
+    /// Where pod templates are looked for.
+    pub kinds: Kinds,
     /// The namespace of objects that name none.
     pub default_namespace: Option<String>,
     /// The rules to tell of; all where it is empty.
@@ -75,9 +80,9 @@ impl Auditor {
     pub fn learn_object(&mut self, object: &Value) {
         let default = self.options.default_namespace.as_deref();
         let (around, policy) = (&mut self.around, &self.options.policy);
-        each(object, String::new(), &mut |_, object| {
+        for (_, object) in objects(object) {
             around.learn(object, default, policy);
-        });
+        }
     }
 
     /// Judges the workloads of a file.
@@ -118,6 +123,7 @@ impl Auditor {
             .findings
             .retain(|found| is_namespace(&workloads[found.workload]));
         report.accepted.clear();
+        report.not_looked_at.clear();
         // Their places are counted anew where others stood between them.
         let mut kept = 0;
         let places: Vec<usize> = report
@@ -149,6 +155,7 @@ impl Auditor {
             workloads,
             findings,
             accepted,
+            not_looked_at,
             unreadable,
             files,
             ..
@@ -165,6 +172,9 @@ impl Auditor {
             ..accepted
         });
         report.accepted.extend(accepted);
+        for kind in not_looked_at {
+            report.pass_over(kind);
+        }
         report.unreadable.extend(unreadable);
         report.files += files;
     }
@@ -199,13 +209,23 @@ impl Auditor {
     }
 
     fn judge_document(&self, document: &Value, place: Where<'_>, report: &mut Report) {
-        each(document, String::new(), &mut |pointer, object| {
+        for (pointer, object) in objects(document) {
             if object["kind"] == "Namespace" && object["apiVersion"] == "v1" {
-                self.judge_namespace(object, pointer, place, report);
+                self.judge_namespace(object, &pointer, place, report);
             }
-        });
-        for workload in workloads(document) {
+        }
+        let kinds = &self.options.kinds;
+        for workload in kinds.workloads(document) {
             self.judge_workload(document, &workload, place, report);
+        }
+        for unknown in kinds.unknown(document) {
+            report.pass_over(NotLookedAt {
+                first: place(&unknown.object),
+                sentence: unknown.sentence(),
+                group: unknown.group,
+                kind: unknown.kind,
+                objects: 1,
+            });
         }
     }
 
@@ -295,7 +315,7 @@ impl Auditor {
             lives: self
                 .options
                 .lives
-                .then(|| Box::new(lives(&pod, json, &plan))),
+                .then(|| Box::new(lives(&pod, json, &plan, controller.others()))),
         };
         self.tell(judgement, looked, &workload.object, place, report);
     }
@@ -339,8 +359,8 @@ impl Auditor {
 }
 
 /// A pod's life as it is written and as it would be.
-fn lives(pod: &Pod<'_>, json: Value, plan: &Plan) -> Lives {
-    let before = life(pod);
+fn lives(pod: &Pod<'_>, json: Value, plan: &Plan, others: Others) -> Lives {
+    let before = life(pod, others);
     let mut patched = json;
     let operations = patch::patch(pod, &plan.changes, None);
     let after = json_patch::patch(&mut patched, &operations)
@@ -348,25 +368,12 @@ fn lives(pod: &Pod<'_>, json: Value, plan: &Plan) -> Lives {
         .and_then(|()| {
             let text = patched.to_string();
             let Object(pod) = serde_json::from_str::<Object<Pod<'_>>>(&text).ok()?;
-            Some(life(&pod))
+            Some(life(&pod, others))
         });
     Lives {
         // A plan's patch applies to its pod; were it not so, nothing would be sent either.
         after: after.unwrap_or_else(|| before.clone()),
         before,
-    }
-}
-
-/// Visits an object, or each item of a `List`.
-fn each(object: &Value, pointer: String, visit: &mut dyn FnMut(&str, &Value)) {
-    let kind = object["kind"].as_str().unwrap_or_default();
-    match object["items"].as_array() {
-        Some(items) if kind.ends_with("List") => {
-            for (index, item) in items.iter().enumerate() {
-                each(item, format!("{pointer}/items/{index}"), visit);
-            }
-        }
-        _ => visit(&pointer, object),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Report {
     pub known: Vec<Found>,
     /// What is in the baseline and was not found.
     pub gone: Vec<Gone>,
+    /// The kinds of what has a pod template and is not known, in the order of the input.
+    pub not_looked_at: Vec<NotLookedAt>,
     /// What could not be read.
     pub unreadable: Vec<Unreadable>,
     /// How many files were read.
@@ -102,6 +104,21 @@ pub struct Accepted {
     pub reason: String,
 }
 
+/// A kind of objects that have a pod template and were passed over: nobody says where such objects keep it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotLookedAt {
+    /// The API group.
+    pub group: String,
+    /// The kind.
+    pub kind: String,
+    /// How many there are.
+    pub objects: usize,
+    /// Where the first one is; an object of a cluster is in no file.
+    pub first: Option<Place>,
+    /// What to write to have them looked at, or passed over without a word.
+    pub sentence: String,
+}
+
 /// Something that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
@@ -137,6 +154,8 @@ pub struct Counts {
     pub accepted: usize,
     /// Findings that are in the baseline.
     pub known: usize,
+    /// Objects of kinds that are not known and that have a pod template.
+    pub not_looked_at: usize,
     /// Documents, files and folders that could not be read.
     pub unreadable: usize,
 }
@@ -189,7 +208,18 @@ impl Report {
             injected: self.findings.iter().filter(injected).count(),
             accepted: self.accepted.len(),
             known: self.known.len(),
+            not_looked_at: self.not_looked_at.iter().map(|kind| kind.objects).sum(),
             unreadable: self.unreadable.len(),
+        }
+    }
+
+    /// Counts objects that are passed over.
+    pub(super) fn pass_over(&mut self, kind: NotLookedAt) {
+        let is_same =
+            |known: &&mut NotLookedAt| (&known.group, &known.kind) == (&kind.group, &kind.kind);
+        match self.not_looked_at.iter_mut().find(is_same) {
+            Some(known) => known.objects += kind.objects,
+            None => self.not_looked_at.push(kind),
         }
     }
 
@@ -248,6 +278,19 @@ impl Report {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+impl fmt::Display for NotLookedAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(first) = &self.first {
+            write!(f, "{first}")?;
+            if self.objects > 1 {
+                write!(f, " (and {} more)", self.objects - 1)?;
+            }
+            f.write_str(": ")?;
+        }
+        f.write_str(&self.sentence)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the commands that read manifests have in common: files, namespaces, configuration, versions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -388,6 +388,8 @@ struct KnownNamespace {
 pub(super) struct Input {
     pub(super) planner: Planner,
     pub(super) status: Status,
+    /// The kinds of which it was told that nobody knows them.
+    told: BTreeSet<(String, String)>,
     /// Whether somebody else tells what is wrong with the manifests.
     is_silent: bool,
 }
@@ -418,6 +420,7 @@ impl Input {
         let mut input = Self {
             planner: surroundings.planner()?,
             status: Status::Clean,
+            told: BTreeSet::new(),
             is_silent,
         };
         let mut sources = Vec::new();
@@ -442,6 +445,21 @@ impl Input {
         manifests::read(&source.bytes, chunk)
             .map_err(|error| self.fail(&format!("{}:{error}", source.name)))
             .ok()
+    }
+
+    /// The workloads of a document. Of what seems to be one and is of a kind that is not known, it is told once
+    /// for each kind.
+    pub(super) fn workloads(&mut self, source: &Source, document: &Document<'_>) -> Vec<Workload> {
+        let kinds = self.planner.configuration.kinds();
+        let found = kinds.workloads(document.value());
+        for unknown in kinds.unknown(document.value()) {
+            let position = document.nearest(&unknown.object);
+            let told = format!("{}:{position}: {}", source.name, unknown.sentence());
+            if self.told.insert((unknown.group, unknown.kind)) {
+                self.note(&told);
+            }
+        }
+        found
     }
 
     /// Plans for a workload's pod and hands the pod, its JSON and its plan on.

@@ -8,12 +8,10 @@ use super::input::{Input, place};
 use super::{Status, complain};
 use crate::lifecycle::audit::Controller;
 use crate::lifecycle::patch;
-use crate::lifecycle::plan::{Change, Plan};
-use crate::lifecycle::pod::Pod;
 use crate::lifecycle::policy::Mode;
-use crate::lifecycle::text;
+use crate::lifecycle::remarks;
 use crate::manifests::{self, Document, EditError, Source};
-use crate::workload::{Workload, workloads};
+use crate::workload::Workload;
 
 /// Rewrites one file after the other.
 pub(super) struct Rewriter {
@@ -50,7 +48,8 @@ impl Rewriter {
 
     /// The document's new text, where it changes.
     fn edited(&mut self, source: &Source, document: &Document<'_>) -> Option<String> {
-        let operations: Vec<PatchOperation> = workloads(document.value())
+        let workloads = self.input.workloads(source, document);
+        let operations: Vec<PatchOperation> = workloads
             .iter()
             .flat_map(|workload| self.operations(source, document, workload))
             .collect();
@@ -85,41 +84,25 @@ impl Rewriter {
         document: &Document<'_>,
         workload: &Workload,
     ) -> Vec<PatchOperation> {
-        let place = || place(source, document, workload);
-        let mut notes = Vec::new();
+        let place = place(source, document, workload);
         let object = document.value().pointer(&workload.object);
         let template = &workload.template[workload.object.len()..];
         let controller = object.map(|object| Controller::read(object, template));
+        let controller = controller.unwrap_or_default();
+        let mut notes = Vec::new();
         let planned = self
             .input
             .plan(source, document, workload, |_, _, pod, plan| {
-                if plan.mode.value == Mode::Off {
-                    return Vec::new();
-                }
-                notes.extend(plan.problems.iter().map(text::problem));
-                let refusals = plan.skips.iter().filter(|s| s.why.is_refusal());
-                notes.extend(refusals.map(text::skipped));
-                let deadline = controller.as_ref().and_then(|c| c.progress_deadline);
-                notes.extend(deadline.and_then(|deadline| overruns(pod, plan, deadline)));
+                notes.extend(remarks::on_workload(pod, plan, &controller));
+                notes.extend(remarks::would_inject(plan));
                 match plan.mode.value {
-                    Mode::Off | Mode::Audit => {
-                        let changes = plan.changes.iter().map(text::change);
-                        notes.extend(changes.map(|change| format!("would inject {change}")));
-                        Vec::new()
-                    }
+                    Mode::Off | Mode::Audit => Vec::new(),
                     // The diff is the record: `inject` writes none.
                     Mode::Enforce => patch::patch(pod, &plan.changes, None).0,
                 }
             });
-        // What stands on the workload itself means nothing, whatever it says there.
-        for (_, key) in controller.iter().flat_map(|c| &c.misplaced) {
-            let kind = workload.kind.to_lowercase();
-            notes.push(format!(
-                "{key} is on the {kind} and not on its pod template, where it would count"
-            ));
-        }
         for note in notes {
-            self.input.note(&format!("{}: {note}", place()));
+            self.input.note(&format!("{place}: {note}"));
         }
         planned
             .into_iter()
@@ -127,28 +110,6 @@ impl Rewriter {
             .map(|operation| below(&workload.template, operation))
             .collect()
     }
-}
-
-/// That a start may now take longer than the Deployment waits for it: Ready did not wait for it before. A
-/// pod does not show what its Deployment states, so the webhook cannot know; whoever reads the file can.
-fn overruns(pod: &Pod<'_>, plan: &Plan, deadline: i64) -> Option<String> {
-    let was_ready_at_once = |name: &str| {
-        let mut containers = pod.spec.containers.iter();
-        containers.any(|c| &*c.name == name && c.readiness_probe.is_none())
-    };
-    let budgets = plan.changes.iter().filter_map(|change| match change {
-        Change::StartupProbe { at, new, .. } if was_ready_at_once(&at.name) => {
-            Some(new.timing.budget())
-        }
-        _ => None,
-    });
-    let budget = budgets.max()?;
-    (i64::try_from(budget).unwrap_or(i64::MAX) > deadline).then(|| {
-        format!(
-            "a start may take {budget}s with the startupProbe, and progressDeadlineSeconds calls the rollout \
-             failed after {deadline}s without Ready"
-        )
-    })
 }
 
 /// The same operation on an object that stands deeper in a document.

@@ -41,6 +41,8 @@ pub(super) struct File {
     /// How sleeps are written. Default: auto, which asks the cluster's versions.
     #[schemars(with = "Option<FileSleepAction>")]
     pub sleep_action: Option<Spanned<FileSleepAction>>,
+    /// Kinds of custom resources that make pods, beside Kubernetes' own kinds.
+    pub workloads: Option<Vec<Workload>>,
 }
 
 /// Settings by name, each with its place in the file.
@@ -59,6 +61,29 @@ pub(super) struct LeaveAlone {
     /// Names of containers.
     #[schemars(with = "Option<Vec<String>>")]
     pub containers: Option<Spanned<Vec<String>>>,
+}
+
+/// A kind of custom resources that make pods.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Workload {
+    /// Its API group, without a version.
+    #[schemars(with = "String")]
+    pub group: Spanned<String>,
+    /// Its kind.
+    #[schemars(with = "String")]
+    pub kind: Spanned<String>,
+    /// Paths to its pod templates, as spec.template. An object has at least one of them. An empty list passes the
+    /// kind over without a word.
+    #[schemars(with = "Vec<String>")]
+    pub templates: Spanned<Vec<Spanned<String>>>,
+    /// Path to the field that names another workload: an object that has it needs no template of its own.
+    #[schemars(with = "Option<String>")]
+    pub reference: Option<Spanned<String>>,
+    /// The kind of what it makes to own its pods, where that is a StatefulSet: such pods may need each other before
+    /// they are Ready. Default: the kind itself.
+    #[schemars(with = "Option<String>")]
+    pub owner: Option<Spanned<String>>,
 }
 
 /// The versions that are understood.

@@ -2,6 +2,7 @@
 
 mod file;
 mod show;
+mod workloads;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::lifecycle::profiles::Profile;
 use crate::lifecycle::resolve::NO_PROFILE;
 use crate::lifecycle::seconds;
 use crate::lifecycle::settings::{Setting, Settings};
+use crate::workload::Kinds;
 
 use file::{AutoSource, File, FileMode, FileSleepAction};
 
@@ -30,6 +32,8 @@ pub struct Configuration {
     policy: Policy,
     /// How sleeps are to be written; none where the cluster's versions are to decide.
     sleep_action: Option<SleepAction>,
+    /// Where pod templates are looked for.
+    kinds: Kinds,
     /// The line of each key that the file sets.
     lines: BTreeMap<String, u64>,
 }
@@ -91,6 +95,11 @@ impl Configuration {
             sleep_action: self.sleep_action.unwrap_or(action),
             ..self.policy.clone()
         }
+    }
+
+    /// Where pod templates are looked for.
+    pub fn kinds(&self) -> &Kinds {
+        &self.kinds
     }
 
     /// The line of the file that sets a key, where one does.
@@ -205,10 +214,12 @@ impl Reader<'_> {
                 FileSleepAction::Off => Some(SleepAction::Off),
             }
         });
+        let kinds = self.kinds(file.workloads.as_deref().unwrap_or_default(), &mut note)?;
         Ok(Configuration {
             path: Some(self.path.to_owned()),
             policy,
             sleep_action,
+            kinds,
             lines,
         })
     }

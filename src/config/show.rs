@@ -1,6 +1,6 @@
 //! What holds after a configuration is read, key by key, each with where it comes from.
 
-use super::Configuration;
+use super::{Configuration, workloads};
 use crate::lifecycle::policy::Policy;
 use crate::lifecycle::profiles::Profile;
 use crate::lifecycle::settings::{GracePeriod, Setting, Settings};
@@ -55,6 +55,17 @@ pub fn show(configuration: &Configuration) -> Vec<Shown> {
     );
     let action = configuration.sleep_action.map_or("auto", |a| a.word());
     add("sleepAction".into(), action.into());
+    for kind in configuration.kinds.custom() {
+        let key = workloads::key(kind);
+        let templates: Vec<String> = kind.templates.iter().map(|t| workloads::path(t)).collect();
+        add(format!("{key}.templates"), list(&templates));
+        if let Some(reference) = &kind.reference {
+            add(format!("{key}.reference"), workloads::path(reference));
+        }
+        if let Some(owner) = &kind.owner {
+            add(format!("{key}.owner"), owner.clone());
+        }
+    }
     for (name, profile) in profiles(policy) {
         for setting in Setting::ALL {
             if let Some(value) = written(setting, &profile.settings) {

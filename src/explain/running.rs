@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::lifecycle::json::Object;
+use crate::lifecycle::loss::Others;
 use crate::lifecycle::plan::{Context, plan};
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::policy::Mode;
@@ -124,7 +125,7 @@ pub fn running(pod: &Value, context: &Context<'_>, webhook: Webhook) -> Option<R
     let lacks: Vec<String> = plan.changes.iter().map(text::change).collect();
     let (metadata, status) = (&pod["metadata"], &pod["status"]);
     let created = time(&metadata["creationTimestamp"]);
-    let containers: Vec<RunningContainer> = life(&read)
+    let containers: Vec<RunningContainer> = life(&read, Others::default())
         .starts
         .iter()
         .map(|start| container(start, status, created))

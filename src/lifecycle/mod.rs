@@ -21,6 +21,7 @@ pub mod pod;
 pub mod policy;
 pub mod probe;
 pub mod profiles;
+pub mod remarks;
 pub mod resolve;
 pub mod seconds;
 pub mod settings;

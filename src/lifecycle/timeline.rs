@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::loss::{self, ClientLoss};
+use super::loss::{self, ClientLoss, Others};
 use super::pod::{Container, Pod};
 use super::probe::Probe;
 use super::shutdown::MINIMUM_AFTER_PRE_STOP;
@@ -99,6 +99,8 @@ pub enum How {
     Rollout,
     /// The eviction API: `kubectl drain`, the cluster autoscaler.
     Eviction,
+    /// All pods of the workload are deleted at once: `kubectl delete pod --all`, a drain of the only node.
+    DeleteAll,
     /// A deletion or drain with a grace period of its own, as short as 5 s.
     ShortGrace,
     /// The node shuts down.
@@ -169,8 +171,8 @@ pub enum PreStop {
     Unknown,
 }
 
-/// Draws the life of a pod.
-pub fn life(pod: &Pod<'_>) -> Life {
+/// Draws the life of a pod beside such others.
+pub fn life(pod: &Pod<'_>, others: Others) -> Life {
     let main = pod.spec.containers.iter().map(|c| (&c.0, false));
     let sidecars = pod
         .spec
@@ -179,14 +181,14 @@ pub fn life(pod: &Pod<'_>) -> Life {
         .filter(|c| c.restart_policy.as_deref() == Some("Always"))
         .map(|c| (&c.0, true));
     let containers: Vec<(&Container<'_>, bool)> = main.chain(sidecars).collect();
-    let starts: Vec<Start> = containers.iter().map(|(c, s)| start(c, *s)).collect();
+    let starts: Vec<Start> = containers.iter().map(|(c, s)| start(pod, c, *s)).collect();
     let owner = pod.meta().owner_references.iter().find(|o| o.controller);
     let stops = ways(owner.map(|owner| &*owner.kind), pod.grace())
         .into_iter()
         .map(|(how, grace)| {
             let mut endings: Vec<Ending> = containers
                 .iter()
-                .map(|(container, after_main)| ending(container, *after_main, grace))
+                .map(|(container, after_main)| ending(pod, container, *after_main, grace))
                 .collect();
             wait_for_main(&mut endings, grace);
             // Whoever owns a pod makes another, unless it wants fewer.
@@ -196,7 +198,7 @@ pub fn life(pod: &Pod<'_>) -> Life {
                 grace,
                 replaced,
                 measured: !matches!(how, How::NodeShutdown | How::ShortGrace),
-                clients: loss::losses(how, replaced, &starts, &endings),
+                clients: loss::losses(how, replaced, others, &starts, &endings),
                 containers: endings,
             }
         })
@@ -211,19 +213,20 @@ fn ways(owner: Option<&str>, grace: i64) -> Vec<(How, i64)> {
         (How::ScaleIn, grace),
         (How::Rollout, grace),
         (How::Eviction, grace),
+        (How::DeleteAll, grace),
         (How::ShortGrace, SHORT_GRACE_EXAMPLE),
         (How::NodeShutdown, grace.min(NODE_SHUTDOWN_EXAMPLE)),
         (How::Force, 0),
     ];
     let can = |how: How| match how {
         How::ScaleIn => !matches!(owner, None | Some("DaemonSet" | "Job" | "CronJob")),
-        How::Rollout => !matches!(owner, None | Some("Job" | "CronJob")),
+        How::Rollout | How::DeleteAll => !matches!(owner, None | Some("Job" | "CronJob")),
         _ => true,
     };
     all.into_iter().filter(|(how, _)| can(*how)).collect()
 }
 
-fn start(container: &Container<'_>, before_main: bool) -> Start {
+fn start(pod: &Pod<'_>, container: &Container<'_>, before_main: bool) -> Start {
     let asked = |probe: Option<&Probe<'_>>| {
         probe.map(|probe| Asked {
             handler: probe.handler(),
@@ -239,7 +242,7 @@ fn start(container: &Container<'_>, before_main: bool) -> Start {
     let ends = startup.as_ref().or(liveness.as_ref());
     Start {
         container: container.name.to_string(),
-        serves: container.serves(),
+        serves: pod.is_served_by(container),
         before_main,
         ready: match (&startup, &readiness) {
             (None, None) => Ready::AtOnce,
@@ -271,7 +274,7 @@ fn hook_ends(grace: i64) -> u64 {
 }
 
 /// preStop is bounded by the grace period and comes out of it; the application gets two seconds at least.
-fn ending(container: &Container<'_>, after_main: bool, grace: i64) -> Ending {
+fn ending(pod: &Pod<'_>, container: &Container<'_>, after_main: bool, grace: i64) -> Ending {
     let most = hook_ends(grace);
     let pre_stop = match container.pre_stop() {
         None => PreStop::None,
@@ -289,7 +292,7 @@ fn ending(container: &Container<'_>, after_main: bool, grace: i64) -> Ending {
     };
     Ending {
         container: container.name.to_string(),
-        serves: container.serves(),
+        serves: pod.is_served_by(container),
         after_main,
         pre_stop,
         sigterm: earliest,

@@ -1,4 +1,4 @@
-//! `POST /mutate`: bytes in, bytes out, and an answer whatever happens in between.
+//! `POST /mutate` and `POST /warn`: bytes in, bytes out, and an answer whatever happens in between.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,9 +19,28 @@ use tokio::time::Instant;
 
 use super::body::{self, BodyError};
 use super::metrics::{Metrics, Shed};
-use crate::admission::{Answer, Outcome, Review, Unanswerable};
+use crate::admission::{Answer, Outcome, Review, Unanswerable, WorkloadReview};
 use crate::lifecycle::annotations::Said;
 use crate::lifecycle::policy::Policy;
+use crate::workload::Kinds;
+
+/// What is asked, each under a path of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    /// What does a pod get?
+    Mutate,
+    /// What is there to tell whoever writes what makes pods?
+    Warn,
+}
+
+impl Question {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Mutate => "/mutate",
+            Self::Warn => "/warn",
+        }
+    }
+}
 
 /// Finds out what a namespace says to its pods. It may take its time: a request whose deadline comes
 /// first is answered without looking at its pod.
@@ -59,6 +78,7 @@ impl Default for RequestLimits {
 /// Everything that answering needs.
 pub(super) struct Webhook {
     policy: Arc<ArcSwap<Policy>>,
+    kinds: Arc<ArcSwap<Kinds>>,
     namespaces: Option<NamespaceLookup>,
     metrics: Arc<Metrics>,
     limits: RequestLimits,
@@ -68,6 +88,7 @@ pub(super) struct Webhook {
 impl Webhook {
     pub(super) fn new(
         policy: Arc<ArcSwap<Policy>>,
+        kinds: Arc<ArcSwap<Kinds>>,
         namespaces: Option<NamespaceLookup>,
         metrics: Arc<Metrics>,
         limits: RequestLimits,
@@ -75,6 +96,7 @@ impl Webhook {
         let room = Semaphore::new(limits.in_flight.min(Semaphore::MAX_PERMITS));
         Self {
             policy,
+            kinds,
             namespaces,
             metrics,
             limits,
@@ -85,20 +107,26 @@ impl Webhook {
     /// The routes of the webhook listener.
     pub(super) fn router(self) -> Router {
         let webhook = Arc::new(self);
-        Router::new()
-            .route("/mutate", post(mutate))
+        let mut router = Router::new();
+        for question in [Question::Mutate, Question::Warn] {
+            let answer = move |State(webhook): State<Arc<Webhook>>, request: Request| async move {
+                respond(&webhook, question, request).await
+            };
+            router = router.route(question.path(), post(answer));
+        }
+        router
             .method_not_allowed_fallback(|State(webhook): State<Arc<Webhook>>| async move {
                 let sentence = "Only POST is answered here: send an AdmissionReview.";
                 webhook.refuse(StatusCode::METHOD_NOT_ALLOWED, sentence)
             })
             .fallback(|State(webhook): State<Arc<Webhook>>| async move {
-                let sentence = "Nothing is served here: the webhook's path is /mutate.";
+                let sentence = "Nothing is served here: the webhook's paths are /mutate and /warn.";
                 webhook.refuse(StatusCode::NOT_FOUND, sentence)
             })
             .with_state(webhook)
     }
 
-    async fn answer(&self, uri: &Uri, body: Body) -> Response {
+    async fn answer(&self, question: Question, uri: &Uri, body: Body) -> Response {
         let started = Instant::now();
         // A deadline beyond the clock's end is none.
         let deadline = deadline(uri).and_then(|budget| started.checked_add(budget));
@@ -122,9 +150,9 @@ impl Webhook {
             }
         };
         self.metrics.received(bytes.len());
-        match self.review(&bytes, room, deadline).await {
+        match self.review(question, &bytes, room, deadline).await {
             Ok(answer) => {
-                self.record(&answer);
+                self.record(question, &answer);
                 let seconds = started.elapsed().as_secs_f64();
                 self.metrics.answered(answer.body.len(), seconds);
                 self.metrics.responded(StatusCode::OK);
@@ -134,78 +162,99 @@ impl Webhook {
         }
     }
 
-    /// Looks at the pod where there are room and time to, and answers in any case.
+    /// Looks at the object where there are room and time to, and answers in any case.
     async fn review(
         &self,
+        question: Question,
         bytes: &[u8],
         room: Option<SemaphorePermit<'_>>,
         deadline: Option<Instant>,
     ) -> Result<Answer, Unanswerable> {
+        let shed = |why| self.shed(question, bytes, why);
         if room.is_none() {
-            return self.shed(bytes, Shed::Overload);
+            return shed(Shed::Overload);
         }
+        let decide = caught(self.decide(question, bytes));
         let Some(deadline) = deadline else {
-            return match caught(self.decide(bytes)).await {
+            return match decide.await {
                 Ok(answer) => answer,
-                Err(Panicked) => self.shed(bytes, Shed::Panic),
+                Err(Panicked) => shed(Shed::Panic),
             };
         };
         if Instant::now() >= deadline {
-            return self.shed(bytes, Shed::Deadline);
+            return shed(Shed::Deadline);
         }
-        match tokio::time::timeout_at(deadline, caught(self.decide(bytes))).await {
+        match tokio::time::timeout_at(deadline, decide).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(Panicked)) => self.shed(bytes, Shed::Panic),
-            Err(_) => self.shed(bytes, Shed::Deadline),
+            Ok(Err(Panicked)) => shed(Shed::Panic),
+            Err(_) => shed(Shed::Deadline),
         }
     }
 
-    async fn decide(&self, bytes: &[u8]) -> Result<Answer, Unanswerable> {
-        let review = Review::read(bytes)?;
-        let namespace = match (&self.namespaces, review.namespace()) {
-            (Some(lookup), Some(name)) => match lookup(name).await {
-                Ok(said) => Some(said),
-                Err(Unavailable(why)) => {
-                    tracing::warn!(namespace = name, why, "the namespace is not known");
-                    return self.shed(bytes, Shed::Namespace);
+    async fn decide(&self, question: Question, bytes: &[u8]) -> Result<Answer, Unanswerable> {
+        match question {
+            Question::Mutate => {
+                let review = Review::read(bytes)?;
+                match self.said_by(review.namespace()).await {
+                    Ok(said) => Ok(review.answer(&self.policy.load(), said.as_deref())),
+                    Err(why) => self.shed(question, bytes, why),
                 }
-            },
-            _ => None,
-        };
-        Ok(review.answer(&self.policy.load(), namespace.as_deref()))
+            }
+            Question::Warn => {
+                let review = WorkloadReview::read(bytes)?;
+                let (policy, kinds) = (self.policy.load(), self.kinds.load());
+                match self.said_by(review.namespace()).await {
+                    Ok(said) => Ok(review.answer(&policy, &kinds, said.as_deref())),
+                    Err(why) => self.shed(question, bytes, why),
+                }
+            }
+        }
     }
 
-    fn shed(&self, bytes: &[u8], why: Shed) -> Result<Answer, Unanswerable> {
-        let warning = match why {
-            Shed::Overload => "Podgrace is overloaded and left this pod as it is",
-            Shed::Deadline => "Podgrace ran out of time and left this pod as it is",
-            Shed::Namespace => {
-                "Podgrace could not find out what the namespace says and left this pod as it is"
-            }
-            Shed::Panic => "Podgrace failed on this pod and left it as it is; please report it",
+    /// What a namespace says to its pods, where anybody knows.
+    async fn said_by(&self, namespace: Option<&str>) -> Result<Option<Arc<Said>>, Shed> {
+        let (Some(lookup), Some(name)) = (&self.namespaces, namespace) else {
+            return Ok(None);
         };
+        lookup(name).await.map(Some).map_err(|Unavailable(why)| {
+            tracing::warn!(namespace = name, why, "the namespace is not known");
+            Shed::Namespace
+        })
+    }
+
+    /// Answers without looking at the object. Only a pod loses anything by it.
+    fn shed(&self, question: Question, bytes: &[u8], why: Shed) -> Result<Answer, Unanswerable> {
         if matches!(why, Shed::Panic) {
             self.metrics.panics.inc();
-            tracing::error!("a panic while answering; the pod was allowed as it is");
+            tracing::error!("a panic while answering; the object was allowed as it is");
         }
-        let answer =
-            catch_unwind(|| Ok(Review::read(bytes)?.shed(warning))).unwrap_or_else(|_| {
-                // Reading itself panicked: there is no uid to answer with.
-                Err(Unanswerable("The review could not be read.".to_owned()))
-            })?;
-        self.metrics.shed(why);
+        let answer = catch_unwind(|| match question {
+            Question::Mutate => Ok(Review::read(bytes)?.shed(why.warning())),
+            Question::Warn => Ok(WorkloadReview::read(bytes)?.shed()),
+        });
+        let answer = answer.unwrap_or_else(|_| {
+            // Reading itself panicked: there is no uid to answer with.
+            Err(Unanswerable("The review could not be read.".to_owned()))
+        })?;
+        if question == Question::Mutate {
+            self.metrics.shed(why);
+        }
         Ok(answer)
     }
 
-    fn record(&self, answer: &Answer) {
+    fn record(&self, question: Question, answer: &Answer) {
         let decision = &answer.decision;
-        self.metrics.decided(decision);
+        match question {
+            Question::Mutate => self.metrics.decided(decision),
+            Question::Warn => self.metrics.told(decision.outcome),
+        }
+        let webhook = question.path();
         let (operation, outcome) = (decision.operation, decision.outcome.code());
         // Names of objects and fields only: objects hold what logs must not.
         if decision.outcome == Outcome::Injected {
-            tracing::info!(operation, outcome, "{}", decision.summary);
+            tracing::info!(webhook, operation, outcome, "{}", decision.summary);
         } else {
-            tracing::debug!(operation, outcome, "{}", decision.summary);
+            tracing::debug!(webhook, operation, outcome, "{}", decision.summary);
         }
     }
 
@@ -218,9 +267,9 @@ impl Webhook {
 
 /// The content type is not looked at: API servers always send `application/json`, and a review that
 /// can be read can be answered whatever it is called.
-async fn mutate(State(webhook): State<Arc<Webhook>>, request: Request) -> Response {
+async fn respond(webhook: &Webhook, question: Question, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let response = webhook.answer(&head.uri, body).await;
+    let response = webhook.answer(question, &head.uri, body).await;
     if response.status() == StatusCode::REQUEST_TIMEOUT {
         // The rest of the body may still come; it must not be taken for the next request.
         return ([(header::CONNECTION, "close")], response).into_response();

@@ -50,6 +50,7 @@ pub struct Metrics {
     changes: ByWord,
     responses: ByWord,
     shed: ByWord,
+    workloads: ByWord,
     latency: Histogram,
     request_size: Histogram,
     response_size: Histogram,
@@ -102,6 +103,18 @@ impl Shed {
             Self::Panic => "panic",
         }
     }
+
+    /// What whoever makes the pod is told.
+    pub(super) fn warning(self) -> &'static str {
+        match self {
+            Self::Overload => "Podgrace is overloaded and left this pod as it is",
+            Self::Deadline => "Podgrace ran out of time and left this pod as it is",
+            Self::Namespace => {
+                "Podgrace could not find out what the namespace says and left this pod as it is"
+            }
+            Self::Panic => "Podgrace failed on this pod and left it as it is; please report it",
+        }
+    }
 }
 
 impl Metrics {
@@ -116,7 +129,7 @@ impl Metrics {
         let bytes = || Histogram::new(exponential_buckets(1024.0, 4.0, 7));
         let requests = Family::<[(&'static str, &'static str); 2], Counter>::default();
         for operation in OPERATIONS {
-            for outcome in Outcome::ALL {
+            for outcome in Outcome::OF_PODS {
                 drop(
                     requests
                         .get_or_create(&[("operation", operation), ("outcome", outcome.code())]),
@@ -130,6 +143,7 @@ impl Metrics {
             changes: at_zero("kind", Change::KINDS),
             responses: at_zero("code", CODES),
             shed: at_zero("reason", Shed::ALL.map(Shed::code)),
+            workloads: at_zero("outcome", Outcome::OF_WORKLOADS.map(Outcome::code)),
             latency,
             request_size: bytes(),
             response_size: bytes(),
@@ -161,7 +175,7 @@ impl Metrics {
         let registry = self.registry.sub_registry_with_prefix(SERVER);
         registry.register(
             "requests",
-            "Admission requests answered, by operation and by what came of them",
+            "Admission requests for pods answered, by operation and by what came of them",
             self.requests.clone(),
         );
         registry.register(
@@ -183,6 +197,11 @@ impl Metrics {
             "shed",
             "Requests allowed without looking at the pod, by reason",
             self.shed.clone(),
+        );
+        registry.register(
+            "workloads",
+            "Requests answered about what makes pods, whose writers are only told something, by what came of them",
+            self.workloads.clone(),
         );
         registry.register(
             "latency_seconds",
@@ -267,6 +286,12 @@ impl Metrics {
         for kind in &decision.changes {
             self.changes.get_or_create(&[("kind", kind)]).inc();
         }
+    }
+
+    /// Counts a request about a workload. Its pods count when they are made.
+    pub(super) fn told(&self, outcome: Outcome) {
+        let labels = [("outcome", outcome.code())];
+        self.workloads.get_or_create(&labels).inc();
     }
 
     pub(super) fn shed(&self, why: Shed) {

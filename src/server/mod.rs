@@ -45,6 +45,7 @@ pub use reload::{Failure, ReloadStatus};
 pub use tls::{CertificateSource, Identity, PairError};
 
 use crate::lifecycle::policy::Policy;
+use crate::workload::Kinds;
 use client_auth::ClientCa;
 use drain::{Drain, Phase};
 use files::Watch;
@@ -97,6 +98,8 @@ impl Options {
 pub struct Engine {
     /// The policy in force.
     pub policy: Arc<ArcSwap<Policy>>,
+    /// The kinds in force, of what makes pods.
+    pub kinds: Arc<ArcSwap<Kinds>>,
     /// How the configuration's last reload went, told by whoever follows its file.
     pub configuration: Arc<ReloadStatus>,
     /// Where namespaces are looked up; without it they say nothing.
@@ -195,6 +198,7 @@ impl Options {
         );
         let answers = Webhook::new(
             engine.policy,
+            engine.kinds,
             engine.namespaces,
             Arc::clone(&metrics),
             self.requests,

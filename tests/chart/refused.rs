@@ -4,7 +4,7 @@ use super::helm::{chart, render};
 use serde_json::Value;
 
 /// What is given, and what the refusal must say.
-const REFUSED: [(&str, &str); 27] = [
+const REFUSED: [(&str, &str); 30] = [
     ("scpoe=cluster", "'scpoe' not allowed"),
     ("scope=all", "/scope"),
     ("mode=warn", "/mode"),
@@ -22,6 +22,18 @@ const REFUSED: [(&str, &str); 27] = [
     ),
     ("config.profiles.mine.grace=5s", "'grace' not allowed"),
     ("config.autoSources={startup}", "/config/autoSources/0"),
+    (
+        "config.workloads[0].group=argoproj.io,config.workloads[0].kind=Rollout",
+        "missing property 'templates'",
+    ),
+    (
+        "config.workloads[0].group=apps,config.workloads[0].kind=Set,config.workloads[0].templates={}",
+        "/config/workloads/0/group",
+    ),
+    (
+        "config.workloads[0].group=a.b,config.workloads[0].kind=Set,config.workloads[0].templates={/spec}",
+        "/config/workloads/0/templates/0",
+    ),
     ("replicaCount=two", "/replicaCount"),
     ("image.digest=latest", "/image/digest"),
     ("image.pullPolicy=Sometimes", "/image/pullPolicy"),
@@ -123,6 +135,10 @@ fn the_schema_knows_the_keys_of_the_configuration() {
     assert_eq!(
         keys(&config["properties"]["leaveAlone"]),
         keys(&file["$defs"]["LeaveAlone"])
+    );
+    assert_eq!(
+        keys(&config["properties"]["workloads"]["items"]),
+        keys(&file["$defs"]["Workload"])
     );
     let settings = file["properties"]["defaults"]["propertyNames"]["enum"]
         .as_array()

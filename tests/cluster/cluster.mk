@@ -7,7 +7,7 @@
 #                                    stands in the environment is left alone)
 #   KUBEBUILDER_ASSETS=DIR make e2e  with the etcd, kube-apiserver, … of that folder
 
-.PHONY: e2e e2e-oldest static cluster-binary cluster-programs etcd cluster-up node-up cluster-down node-programs
+.PHONY: e2e e2e-oldest static image cluster-binary cluster-programs etcd cluster-up node-up cluster-down node-programs
 
 CLUSTER := target/cluster
 OLDEST := $(CLUSTER)/oldest
@@ -40,7 +40,7 @@ endif
 endif
 
 # One program for everything: beside the API server and in an image.
-e2e e2e-oldest: export PODGRACE_E2E_BINARY ?= $(abspath $(STATIC))
+e2e e2e-oldest image: export PODGRACE_E2E_BINARY ?= $(abspath $(STATIC))
 
 e2e: static ## Run the scenarios on a real Kubernetes API server and on a whole node
 	cargo build --quiet --test e2e
@@ -61,6 +61,11 @@ static: ## Build the program that needs nothing beside it: target/static/podgrac
 		--target $(TARGET) --target-dir target/static && \
 	ln -f target/static/$(TARGET)/$(subst dev,debug,$(STATIC_PROFILE))/podgrace $(STATIC) && \
 	echo "$(STATIC) ($(STATIC_PROFILE)) in $$(($$(date +%s) - since)) s"
+
+# What is shipped, whatever is tested.
+image: STATIC_PROFILE := release
+image: static ## Build the image without a container engine: target/image/podgrace.tar
+	@$(E2E) image target/image/podgrace.tar
 
 node-up: node-programs ## Start a whole node that stays, which runs containers: eval "$(make -s node-up)"
 	@$(E2E) node-up

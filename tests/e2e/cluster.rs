@@ -28,6 +28,8 @@ pub(crate) struct Cluster {
     pub(crate) folder: PathBuf,
     pub(crate) kubeconfig: PathBuf,
     pub(crate) kubectl: Option<PathBuf>,
+    /// What the API server says that it is.
+    pub(crate) version: String,
     pub(crate) audit_log: Option<PathBuf>,
     pub(crate) controllers: bool,
     /// What runs containers, in scenarios of a node.
@@ -81,6 +83,7 @@ impl Cluster {
                 folder: folder.to_owned(),
                 kubeconfig: kubeconfig.into(),
                 kubectl: Some("kubectl".into()),
+                version: String::new(),
                 audit_log: None,
                 controllers: true,
                 node: None,
@@ -117,6 +120,7 @@ impl Cluster {
             folder: folder.to_owned(),
             kubeconfig: bed.kubeconfig,
             kubectl: programs.own("kubectl"),
+            version: String::new(),
             audit_log: Some(bed.audit_log),
             controllers: bed.controllers,
             node: bed.node,
@@ -131,7 +135,11 @@ impl Cluster {
         step(&format!("Kubernetes {}", version.git_version), since);
         let minor = version.minor.trim_end_matches('+').parse();
         let minor = minor.map_err(|_| format!("Kubernetes 1.{}?", version.minor))?;
-        Ok(Self { minor, ..self })
+        Ok(Self {
+            version: version.git_version,
+            minor,
+            ..self
+        })
     }
 
     /// How an API server of this version takes a sleep of so many seconds.
@@ -278,8 +286,11 @@ impl Cluster {
     }
 
     pub(crate) async fn delete(&self, path: &str, name: &str) -> Reply {
-        self.send(Request::new(path).delete(name, &DeleteParams::default()))
-            .await
+        self.delete_with(path, name, &DeleteParams::default()).await
+    }
+
+    pub(crate) async fn delete_with(&self, path: &str, name: &str, params: &DeleteParams) -> Reply {
+        self.send(Request::new(path).delete(name, params)).await
     }
 
     /// Makes a namespace in which pods can be made.
@@ -318,6 +329,17 @@ impl Cluster {
         self.create(path, &object, false).await.accepted()
     }
 
+    /// Waits until the kind of that definition is served.
+    pub(crate) async fn serves(&self, definition: &str) {
+        eventually(&format!("{definition} is served"), || async {
+            let definition = self.get(DEFINITIONS, definition).await.body;
+            let conditions = definition["status"]["conditions"].as_array().cloned();
+            let mut conditions = conditions.unwrap_or_default().into_iter();
+            conditions.any(|it| it["type"] == "Established" && it["status"] == "True")
+        })
+        .await;
+    }
+
     /// Removes what we made, where it would be left behind.
     pub(crate) async fn clean_up(&self) {
         if !self.foreign {
@@ -349,6 +371,7 @@ pub(crate) const WEBHOOKS: &str =
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 pub(crate) const VALIDATING_WEBHOOKS: &str =
     "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+pub(crate) const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 pub(crate) const PRIORITY_CLASSES: &str = "/apis/scheduling.k8s.io/v1/priorityclasses";
 
 pub(crate) fn pods(namespace: &str) -> String {

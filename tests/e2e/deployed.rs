@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, arrival, eventually, pods};
 use crate::helm;
-use crate::webhook::is_injected;
+use crate::webhook::{get, is_injected};
 
 /// The release, and what the chart makes of its name: Deployment, Service, configuration.
 pub(crate) const RELEASE: &str = "podgrace";
@@ -34,6 +34,13 @@ impl Deployed {
             cluster: Arc::clone(cluster),
         };
         own.make_namespace().await;
+        own.upgrade(values).await;
+        own.ready(2).await;
+        own
+    }
+
+    /// Has Helm make the release what the chart and these values say.
+    pub(crate) async fn upgrade(&self, values: &[&str]) {
         let chart = helm::chart();
         let words = [
             "upgrade",
@@ -44,9 +51,7 @@ impl Deployed {
             // What a scenario before this one changed by hand.
             "--force-conflicts",
         ];
-        own.helm(&[&words, values].concat()).await;
-        own.ready(2).await;
-        own
+        self.helm(&[&words, values].concat()).await;
     }
 
     /// Its Namespace, at the strictest of Pod Security's levels.
@@ -104,9 +109,34 @@ impl Deployed {
         self.cluster.list(&pods(NAMESPACE), selector).await
     }
 
+    /// Those that are not.
+    async fn staying(&self) -> Vec<Value> {
+        let mut pods = self.pods().await;
+        pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        pods
+    }
+
+    /// The addresses of its pods.
+    pub(crate) async fn addresses(&self) -> Vec<String> {
+        let pods = self.staying().await;
+        let addresses = pods
+            .iter()
+            .filter_map(|pod| pod["status"]["podIP"].as_str());
+        addresses.map(str::to_owned).collect()
+    }
+
+    /// What each of its pods says of itself, check by check.
+    pub(crate) async fn told(&self) -> Vec<(u16, String)> {
+        let mut told = Vec::new();
+        for address in self.addresses().await {
+            told.push(get(&format!("{address}:8080"), "/readyz?verbose").await);
+        }
+        told
+    }
+
     /// The ids of its processes.
     pub(crate) async fn processes(&self) -> Vec<u32> {
-        let pods = self.pods().await;
+        let pods = self.staying().await;
         let statuses = pods
             .iter()
             .map(|pod| &pod["status"]["containerStatuses"][0]);

@@ -1,6 +1,7 @@
 //! Throw-away certificates.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -37,18 +38,17 @@ impl Authority {
 
     /// For a server of these DNS names and addresses.
     pub(crate) fn server(&self, hosts: &[&str]) -> Pair {
-        self.pair(&Self::params(hosts))
+        self.pair(&Self::serving(hosts))
     }
 
-    /// The same, of a year that is over.
-    pub(crate) fn expired_server(&self, hosts: &[&str]) -> Pair {
-        let mut params = Self::params(hosts);
-        params.not_before = rcgen::date_time_ymd(2025, 1, 1);
-        params.not_after = rcgen::date_time_ymd(2025, 12, 31);
+    /// The same, of yesterday.
+    pub(crate) fn expired(&self, hosts: &[&str]) -> Pair {
+        let mut params = Self::serving(hosts);
+        params.not_after = (SystemTime::now() - Duration::from_secs(24 * 3600)).into();
         self.pair(&params)
     }
 
-    fn params(hosts: &[&str]) -> CertificateParams {
+    fn serving(hosts: &[&str]) -> CertificateParams {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let mut params = CertificateParams::new(hosts).expect("hosts");
         params.distinguished_name = names("server", None);

@@ -51,7 +51,7 @@ impl Webhook {
     pub(crate) async fn start(cluster: &Arc<Cluster>, name: &str, config: Option<&str>) -> Self {
         let mut more = vec![format!("--kubeconfig={}", cluster.kubeconfig.display())];
         if let Some(config) = config {
-            let file = pki::write(&cluster.folder, &format!("{name}.yaml"), config);
+            let file = pki::write(&cluster.folder, &configuration_file(name), config);
             more.push(format!("--config={}", file.display()));
         }
         let webhook = Self::start_with(cluster, name, more).await;
@@ -132,6 +132,16 @@ impl Webhook {
         lines.map(str::to_owned).collect()
     }
 
+    /// Puts another certificate in the place of its files: one that is valid, or one that has expired.
+    pub(crate) fn replace_certificate(&self, valid: bool) {
+        let host = host();
+        let pair = match valid {
+            true => self.authority.server(&[&host]),
+            false => self.authority.expired(&[&host]),
+        };
+        pair.write(&self.cluster.folder, &self.name);
+    }
+
     pub(crate) fn kill(&self) {
         let mut processes = self.cluster.processes.lock().expect("no panic");
         processes.kill(&self.name);
@@ -165,6 +175,22 @@ impl Webhook {
         .await;
     }
 
+    /// Has the API server connect anew, as it does for another bundle: this one holds the CA twice.
+    pub(crate) async fn register_again(&self) {
+        let name = format!("{}.podgrace.io", self.name);
+        let mut found = self.cluster.get(WEBHOOKS, &name).await.accepted();
+        let client = &mut found["webhooks"][0]["clientConfig"];
+        let bundle = format!("{0}{0}", self.authority.pem);
+        let once = client["caBundle"] == pki::base64(&self.authority.pem);
+        let bundle = if once { &bundle } else { &self.authority.pem };
+        client["caBundle"] = pki::base64(bundle).into();
+        let change = json!({"webhooks": found["webhooks"]});
+        self.cluster
+            .merge(WEBHOOKS, &name, &change)
+            .await
+            .accepted();
+    }
+
     /// Registers it for the pods of every namespace that a selector chooses, and waits for nothing.
     pub(crate) async fn register_where(&self, selector: Value) {
         let name = format!("{}.podgrace.io", self.name);
@@ -184,31 +210,45 @@ impl Webhook {
     pub(crate) fn serve_certificate(&self, has_expired: bool) {
         let hosts = [&*host()];
         let pair = match has_expired {
-            true => self.authority.expired_server(&hosts),
+            true => self.authority.expired(&hosts),
             false => self.authority.server(&hosts),
         };
         pair.write(&self.cluster.folder, &self.name);
     }
 
-    /// Rewrites its configuration file; it must have been started with one.
-    pub(crate) fn configure(&self, text: &str) {
-        pki::write(&self.cluster.folder, &format!("{}.yaml", self.name), text);
-    }
-
     /// How an API server reaches it, where no Service leads to it.
-    pub(crate) fn client_config(&self) -> Value {
-        json!({"url": format!("https://{}/mutate", self.address), "caBundle": pki::base64(&self.authority.pem)})
+    pub(crate) fn client_config(&self, path: &str) -> Value {
+        json!({"url": format!("https://{}{path}", self.address), "caBundle": pki::base64(&self.authority.pem)})
     }
 
-    /// How often it was asked about a pod.
+    /// Writes its configuration file anew; it must have been started with one.
+    pub(crate) fn configure(&self, config: &str) {
+        pki::write(
+            &self.cluster.folder,
+            &configuration_file(&self.name),
+            config,
+        );
+    }
+
+    /// How often it was asked about a pod, or about a workload as `deployments/web`.
     pub(crate) fn calls(&self, namespace: &str, name: &str) -> usize {
+        self.log()
+            .matches(&format!(" {namespace}/{name}: "))
+            .count()
+    }
+
+    /// What it logged.
+    pub(crate) fn log(&self) -> String {
         let log = {
             let processes = self.cluster.processes.lock().expect("no panic");
             processes.log(&self.name)
         };
-        let text = std::fs::read_to_string(log).unwrap_or_default();
-        text.matches(&format!(" {namespace}/{name}: ")).count()
+        std::fs::read_to_string(log).unwrap_or_default()
     }
+}
+
+fn configuration_file(name: &str) -> String {
+    format!("{name}.yaml")
 }
 
 /// A configuration of one webhook on the creation of a namespace's pods.

@@ -2,9 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use podgrace::admission::{Decision, Review};
+use podgrace::admission::{Answer, Decision, Review, WorkloadReview};
 use podgrace::lifecycle::annotations::Said;
 use podgrace::lifecycle::policy::Policy;
+use podgrace::workload::Kinds;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -46,22 +47,8 @@ pub(super) struct Reply {
     pub(super) decision: Decision,
 }
 
-impl Case {
-    pub(super) fn ask(&self) -> Reply {
-        self.ask_about(&self.pod)
-    }
-
-    /// Asks the same about another object.
-    pub(super) fn ask_about(&self, object: &Value) -> Reply {
-        let bytes = serde_json::to_vec(&review(object)).expect("a value is JSON");
-        self.ask_bytes(&bytes).expect("it has a uid")
-    }
-
-    /// Asks with any bytes; none where they cannot be answered.
-    pub(super) fn ask_bytes(&self, bytes: &[u8]) -> Option<Reply> {
-        let answer = Review::read(bytes)
-            .ok()?
-            .answer(&self.policy, self.namespace.as_ref());
+impl Reply {
+    pub(super) fn of(answer: Answer) -> Self {
         let body: Value = serde_json::from_slice(&answer.body).expect("the answer is JSON");
         let response = &body["response"];
         assert_eq!(response["allowed"], true);
@@ -80,12 +67,41 @@ impl Case {
             .flatten()
             .map(|warning| warning.as_str().expect("a warning is text").to_owned())
             .collect();
-        Some(Reply {
+        Self {
             body: answer.body,
             patch,
             warnings,
             decision: answer.decision,
-        })
+        }
+    }
+}
+
+impl Case {
+    pub(super) fn ask(&self) -> Reply {
+        self.ask_about(&self.pod)
+    }
+
+    /// Asks the same about another object.
+    pub(super) fn ask_about(&self, object: &Value) -> Reply {
+        let bytes = serde_json::to_vec(&review(object)).expect("a value is JSON");
+        self.ask_bytes(&bytes).expect("it has a uid")
+    }
+
+    /// What whoever writes a workload is told.
+    pub(super) fn tell(&self, workload: &Value) -> Reply {
+        let mut review = review(workload);
+        review["request"]["resource"]["resource"] = "workloads".into();
+        let bytes = review.to_string().into_bytes();
+        let review = WorkloadReview::read(&bytes).expect("it has a uid");
+        Reply::of(review.answer(&self.policy, &Kinds::default(), self.namespace.as_ref()))
+    }
+
+    /// Asks with any bytes; none where they cannot be answered.
+    pub(super) fn ask_bytes(&self, bytes: &[u8]) -> Option<Reply> {
+        let answer = Review::read(bytes)
+            .ok()?
+            .answer(&self.policy, self.namespace.as_ref());
+        Some(Reply::of(answer))
     }
 
     /// The pod as the answer makes it.

@@ -1,9 +1,11 @@
 //! 4. Whatever comes in, what carries a uid is answered and the rest is refused in words.
 
+use podgrace::admission::{Outcome, Review, WorkloadReview};
 use podgrace::lifecycle::policy::Policy;
+use podgrace::workload::Kinds;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::ask::{Case, Reply, UID, cases, review};
 use super::config;
@@ -72,6 +74,13 @@ fn plain(pod: Value) -> Case {
     }
 }
 
+/// A workload with any template.
+fn workload(template: &Value) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop"}, "spec": {"template": template},
+    })
+}
+
 fn is_presentable(reply: &Reply) -> bool {
     let length: usize = reply.warnings.iter().map(|w| w.chars().count()).sum();
     length <= 4096 && !reply.warnings.iter().any(|w| w.contains(char::is_control))
@@ -93,6 +102,35 @@ proptest! {
     }
 
     #[test]
+    fn the_writer_of_any_workload_is_answered_and_nothing_is_patched(template in any_json()) {
+        let told = plain(Value::Null).tell(&workload(&template));
+        prop_assert!(is_presentable(&told));
+        prop_assert!(told.patch.is_none());
+    }
+
+    /// Of its record it is not: that is the pod's alone.
+    #[test]
+    fn the_writer_of_a_workload_is_told_what_its_pods_creation_is_warned_of(case in cases()) {
+        let workload = workload(&case.pod);
+        let told = case.tell(&workload);
+        prop_assert!(is_presentable(&told));
+        prop_assert!(told.patch.is_none());
+        let found = Kinds::default().workloads(&workload).remove(0);
+        let pod = found.pod(&workload).expect("a template");
+        let asked = case.ask_about(&pod);
+        let unreadable = [&told, &asked].map(|r| r.decision.outcome == Outcome::Unreadable);
+        prop_assert_eq!(unreadable[0], unreadable[1]);
+        if unreadable[0] {
+            return Ok(());
+        }
+        let warned = asked.warnings;
+        let of_the_pod = |w: &&String| !w.starts_with("podgrace: no record: ");
+        for warning in warned.iter().filter(of_the_pod) {
+            prop_assert!(told.warnings.contains(warning), "{warning}: {:?}", told.warnings);
+        }
+    }
+
+    #[test]
     fn any_bytes_are_answered_or_refused(bytes in vec(any::<u8>(), 0..200)) {
         prop_assert!(plain(Value::Null).ask_bytes(&bytes).is_none());
     }
@@ -100,8 +138,12 @@ proptest! {
     #[test]
     fn damaged_bytes_are_answered_or_refused(bytes in damaged()) {
         // The uid may be what was damaged: only the words are looked at here.
-        match podgrace::admission::Review::read(&bytes) {
+        match Review::read(&bytes) {
             Ok(review) => drop(review.answer(&Policy::default(), None)),
+            Err(why) => prop_assert!(!why.0.is_empty()),
+        }
+        match WorkloadReview::read(&bytes) {
+            Ok(review) => drop(review.answer(&Policy::default(), &Kinds::default(), None)),
             Err(why) => prop_assert!(!why.0.is_empty()),
         }
         if let Ok(value) = serde_json::from_slice::<Value>(&bytes)

@@ -11,3 +11,4 @@ mod ops;
 mod pki;
 mod rotation;
 mod running;
+mod warnings;

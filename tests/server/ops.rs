@@ -90,6 +90,7 @@ async fn every_series_is_there_from_the_start() {
         r#"patch_operations_total{kind="startup_probe"}"#,
         r#"responses_total{code="200"}"#,
         r#"shed_total{reason="overload"}"#,
+        r#"workloads_total{outcome="warned"}"#,
         "latency_seconds_count",
         r#"latency_seconds_bucket{le="0.00005"}"#,
         "request_size_bytes_count",

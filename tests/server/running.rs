@@ -144,3 +144,32 @@ pub(crate) fn padded_review(uid: &str, padding: usize) -> String {
     })
     .to_string()
 }
+
+/// The review of a Deployment's creation, one of whose template's annotations is misspelt.
+pub(crate) fn workload_review(uid: &str) -> String {
+    serde_json::json!({
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": uid,
+            "kind": {"group": "apps", "version": "v1", "kind": "Deployment"},
+            "resource": {"group": "apps", "version": "v1", "resource": "deployments"},
+            "name": "web",
+            "namespace": "shop",
+            "operation": "CREATE",
+            "userInfo": {"username": "somebody"},
+            "object": {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": "web", "namespace": "shop"},
+                "spec": {"template": {
+                    "metadata": {"annotations": {"podgrace.io/pre-stop-slep": "5s"}},
+                    "spec": {"containers": [{"name": "web", "image": "web"}]},
+                }},
+            },
+            "oldObject": null,
+            "dryRun": false,
+        },
+    })
+    .to_string()
+}

@@ -116,6 +116,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     };
     if !arguments.quiet {
         tell_unreadable(&report);
+        for kind in &report.not_looked_at {
+            complain(&kind.to_string());
+        }
     }
     let run = Run {
         rules: asked(arguments),
@@ -154,6 +157,7 @@ impl Arguments {
     fn options(&self, planner: Planner) -> Options {
         Options {
             default_namespace: planner.default_namespace().map(str::to_owned),
+            kinds: planner.configuration.kinds().clone(),
             policy: planner.policy,
             rules: self.rule.clone(),
             skipped_rules: self.skip_rule.clone(),

@@ -17,12 +17,13 @@ use super::call::{Client, Reply, review};
 use crate::certs::Authority;
 use crate::lifecycle::annotations::Said;
 use crate::lifecycle::json::{Object, StrMap};
+use crate::lifecycle::loss::Others;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::timeline::{Life, life};
 use crate::manifests;
 use crate::report;
 use crate::server::{CertificateSource, Engine, Identity, Options};
-use crate::workload::workloads;
+use crate::workload::Kinds;
 
 /// Show what the webhook does: the real HTTPS server on loopback, real AdmissionReviews, no cluster.
 #[derive(Debug, clap::Args)]
@@ -220,7 +221,7 @@ fn indent(out: &mut impl std::io::Write, text: &str) -> anyhow::Result<()> {
 fn pod_life(pod: &Value) -> anyhow::Result<Life> {
     let json = pod.to_string();
     let Object(pod): Object<Pod<'_>> = serde_json::from_str(&json)?;
-    Ok(life(&pod))
+    Ok(life(&pod, Others::default()))
 }
 
 /// The pod that the scene's workload makes, as the API server shows it: with its defaults.
@@ -228,7 +229,8 @@ fn pod(scene: &Scene) -> anyhow::Result<Value> {
     let bytes = scene.manifest.as_bytes();
     let chunks = manifests::split(bytes);
     let document = manifests::read(bytes, chunks.first().context("an empty manifest")?)?;
-    let workload = workloads(document.value())
+    let workload = Kinds::default()
+        .workloads(document.value())
         .into_iter()
         .next()
         .context("no workload")?;

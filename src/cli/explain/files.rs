@@ -8,7 +8,7 @@ use crate::cli::Status;
 use crate::cli::input::Input;
 use crate::explain::{Explanation, Places, Subject, Template, explain};
 use crate::manifests::{self, Document, Source};
-use crate::workload::{Workload, workloads};
+use crate::workload::Workload;
 
 /// Explains the workloads of files that are named, or all.
 pub(super) fn explained(arguments: &Arguments, names: &[Named]) -> anyhow::Result<Explained> {
@@ -50,7 +50,7 @@ impl Found {
         source: &Source,
         document: &Document<'_>,
     ) {
-        for workload in workloads(document.value()) {
+        for workload in input.workloads(source, document) {
             self.workloads.push(workload.clone());
             if !names.is_empty() && !names.iter().any(|name| name.means(&workload)) {
                 continue;

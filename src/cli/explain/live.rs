@@ -8,7 +8,6 @@ use super::{Arguments, Explained};
 use crate::cli::complain;
 use crate::cli::live::Live;
 use crate::explain::{Explanation, Places, RunningPod, Subject, Webhook, explain, running};
-use crate::workload::workloads;
 
 /// Explains the workloads that are named.
 pub(super) async fn explained(arguments: &Arguments, names: &[Named]) -> anyhow::Result<Explained> {
@@ -75,7 +74,8 @@ async fn find(live: &Live, name: &Named) -> anyhow::Result<Vec<Value>> {
 
 fn explanation(live: &Live, object: &Value) -> anyhow::Result<Explanation> {
     let planner = &live.planner;
-    let workload = workloads(object).pop().context("not a workload")?;
+    let kinds = planner.configuration.kinds();
+    let workload = kinds.workloads(object).pop().context("not a workload")?;
     let explanation = planner.plan(object, &workload, |planner, json, pod, plan| {
         let context = planner.context(&workload);
         let places = Places {
@@ -107,8 +107,9 @@ async fn pods(live: &Live, object: &Value, namespace: &Value) -> anyhow::Result<
         },
         Err(_) => Webhook::Unknown,
     };
+    let kinds = live.planner.configuration.kinds();
     let told = pods.iter().filter_map(|pod| {
-        let workload = workloads(pod).pop()?;
+        let workload = kinds.workloads(pod).pop()?;
         running(pod, &live.planner.context(&workload), webhook(pod))
     });
     Ok(told.collect())

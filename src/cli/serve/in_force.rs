@@ -1,4 +1,4 @@
-//! The policy in force: what the configuration says, with sleeps written as the cluster takes them.
+//! What is in force: what the configuration says, with sleeps written as the cluster takes them.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,30 +9,30 @@ use arc_swap::ArcSwap;
 
 use crate::config::Configuration;
 use crate::lifecycle::policy::{Policy, SleepAction};
-use crate::server::ReloadStatus;
 use crate::server::files::{Contents, Watch};
+use crate::server::{Engine, ReloadStatus};
+use crate::workload::Kinds;
 
 /// How often the configuration file is looked at: the kill switch acts after so long at most.
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
 
-/// Both parts of the policy, each changed by its own task.
+/// Both parts of it, each changed by its own task.
 pub(super) struct InForce {
     parts: Mutex<(Configuration, SleepAction)>,
     policy: Arc<ArcSwap<Policy>>,
+    kinds: Arc<ArcSwap<Kinds>>,
 }
 
 impl InForce {
-    /// What holds at first; `policy` always has what holds now.
-    pub(super) fn new(
-        configuration: Configuration,
-        action: SleepAction,
-        policy: Arc<ArcSwap<Policy>>,
-    ) -> Self {
-        policy.store(Arc::new(configuration.policy(action)));
-        Self {
+    /// What holds at first; the engine always has what holds now.
+    pub(super) fn new(configuration: Configuration, action: SleepAction, engine: &Engine) -> Self {
+        let in_force = Self {
             parts: Mutex::new((configuration, action)),
-            policy,
-        }
+            policy: Arc::clone(&engine.policy),
+            kinds: Arc::clone(&engine.kinds),
+        };
+        in_force.change(|_| ());
+        in_force
     }
 
     /// How sleeps are to be written where the configuration leaves it open.
@@ -43,7 +43,9 @@ impl InForce {
     fn change(&self, change: impl FnOnce(&mut (Configuration, SleepAction))) {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut parts);
-        self.policy.store(Arc::new(parts.0.policy(parts.1)));
+        let (configuration, action) = &*parts;
+        self.policy.store(Arc::new(configuration.policy(*action)));
+        self.kinds.store(Arc::new(configuration.kinds().clone()));
     }
 
     /// Takes on the configuration file whenever it changes; a broken one keeps the old one.

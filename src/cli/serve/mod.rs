@@ -133,11 +133,7 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<Status> {
     } else {
         cluster::UNTIL_KNOWN
     });
-    let in_force = Arc::new(InForce::new(
-        configuration,
-        action,
-        Arc::clone(&engine.policy),
-    ));
+    let in_force = Arc::new(InForce::new(configuration, action, &engine));
     if let Some((watch, file)) = watch {
         let status = Arc::clone(&engine.configuration);
         tasks.spawn(Arc::clone(&in_force).follow(watch, file, status));

@@ -93,6 +93,7 @@ fn summary(report: &Report, counts: &Counts) -> String {
         (counts.left_alone, "left alone"),
         (counts.known, "in the baseline"),
         (counts.accepted, "accepted"),
+        (counts.not_looked_at, "of kinds that are not known"),
         (counts.unreadable, "not readable"),
     ] {
         if count > 0 {

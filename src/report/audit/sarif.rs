@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Run, page, sentences};
-use crate::audit::{Found, Report, Unreadable};
+use crate::audit::{Found, Place, Report};
 use crate::lifecycle::audit::{Rule, Severity};
 
 /// Tells readers which version of the format this is.
@@ -87,11 +87,19 @@ pub fn sarif(report: &Report, run: &Run) -> Sarif {
             ]),
         }
     });
-    let notifications: Vec<Value> = report
-        .unreadable
-        .iter()
-        .map(|unreadable| notification(run, unreadable))
-        .collect();
+    let unreadable = report.unreadable.iter().map(|unreadable| {
+        let file = unreadable.file.as_deref();
+        let location = file.map(|file| physical(run, file, unreadable.at));
+        notification("error", &unreadable.message, location)
+    });
+    let not_looked_at = report.not_looked_at.iter().map(|kind| {
+        let location = kind
+            .first
+            .as_ref()
+            .map(|Place { file, line, column }| physical(run, file, Some((*line, *column))));
+        notification("note", &kind.sentence, location)
+    });
+    let notifications: Vec<Value> = unreadable.chain(not_looked_at).collect();
     Sarif {
         schema: SCHEMA,
         version: "2.1.0",
@@ -196,10 +204,9 @@ fn physical(run: &Run, file: &str, at: Option<(usize, usize)>) -> Value {
     location
 }
 
-fn notification(run: &Run, unreadable: &Unreadable) -> Value {
-    let mut notification = json!({"level": "error", "message": {"text": unreadable.message}});
-    if let Some(file) = &unreadable.file {
-        let location = physical(run, file, unreadable.at);
+fn notification(level: &str, message: &str, location: Option<Value>) -> Value {
+    let mut notification = json!({"level": level, "message": {"text": message}});
+    if let Some(location) = location {
         notification["locations"] = json!([{"physicalLocation": location}]);
     }
     notification

@@ -315,7 +315,7 @@ pub(super) async fn settings(cluster: Arc<Cluster>) -> Outcome {
         .await;
     let later = json!({"metadata": {"name": "zz-sidecars"}, "webhooks": [{
         "name": "sidecars.example.com",
-        "clientConfig": patient.webhook.client_config(),
+        "clientConfig": patient.webhook.client_config("/mutate"),
         "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}],
         "namespaceSelector": {"matchLabels": {"nobody": "has-it"}},
         "sideEffects": "None",

@@ -10,14 +10,18 @@ mod deployed;
 mod doctor;
 mod explained;
 mod invariants;
+mod kept;
 mod killed;
 mod makers;
 mod namespaces;
 mod node;
+mod page;
 mod plugin;
 mod reinvocation;
+mod switched;
 mod versions;
 mod workloads;
+mod written;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -93,6 +97,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("the chart's selectors", |c| {
         Box::pin(chart::selectors::run(c))
     }),
+    ("who writes a workload is told", |c| {
+        Box::pin(written::run(c))
+    }),
     ("the chart by Helm 4", |c| {
         Box::pin(chart::releases::run(c, 4, 4))
     }),
@@ -109,6 +116,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("certificates are healed", |c| {
         Box::pin(certificates::healed(c))
     }),
+    ("certificates expire", |c| {
+        Box::pin(certificates::expired(c))
+    }),
     ("no API server at the start", |c| {
         Box::pin(certificates::unreachable(c))
     }),
@@ -122,6 +132,7 @@ pub(crate) const NODE: &[(&str, Scenario)] = &[
     ("explained beside what pods did", |c| {
         Box::pin(explained::run(c))
     }),
+    ("the pages on installing", |c| Box::pin(page::run(c))),
     ("podgrace in a pod", |c| Box::pin(deployed::confined(c))),
     // Before other scenarios have made pods past a webhook that was away.
     ("the doctor and the chart", |c| {
@@ -137,6 +148,13 @@ pub(crate) const NODE: &[(&str, Scenario)] = &[
     ("podgrace is restarted", |c| {
         Box::pin(deployed::restarted(c))
     }),
+    ("podgrace's certificate is renewed", |c| {
+        Box::pin(kept::rotated(c))
+    }),
+    ("podgrace's manifests are applied", |c| {
+        Box::pin(kept::applied(c))
+    }),
+    ("podgrace is switched off", |c| Box::pin(switched::off(c))),
 ];
 
 fn passed() -> Outcome {

@@ -34,6 +34,7 @@ pub fn html(report: &Report, run: &Run, out: &mut dyn Write) -> io::Result<()> {
     head(out, report, &counts)?;
     totals(out, &counts)?;
     unreadable(out, report, run)?;
+    not_looked_at(out, report, run)?;
     first(out, report, &shown)?;
     rules(out, report)?;
     workloads(out, &shown, run, &counts)?;
@@ -110,6 +111,11 @@ fn totals(out: &mut dyn Write, counts: &Counts) -> io::Result<()> {
         ),
         ("", counts.known, "findings in the baseline"),
         ("", counts.accepted, "findings that somebody accepts"),
+        (
+            "",
+            counts.not_looked_at,
+            "objects of kinds that are not known",
+        ),
         ("", counts.unreadable, "documents that could not be read"),
     ] {
         let is_always_there =
@@ -125,21 +131,45 @@ fn totals(out: &mut dyn Write, counts: &Counts) -> io::Result<()> {
 }
 
 fn unreadable(out: &mut dyn Write, report: &Report, run: &Run) -> io::Result<()> {
-    if report.unreadable.is_empty() {
+    let items = report.unreadable.iter().map(|unreadable| {
+        let file = unreadable.file.as_deref();
+        let place = file.map(|file| (file, unreadable.at));
+        (place, unreadable.message.as_str())
+    });
+    list(out, run, ("unreadable", "Could not be read"), items)
+}
+
+fn not_looked_at(out: &mut dyn Write, report: &Report, run: &Run) -> io::Result<()> {
+    let items = report.not_looked_at.iter().map(|kind| {
+        let first = kind.first.as_ref();
+        let place = first.map(|place| (&*place.file, Some((place.line, place.column))));
+        (place, kind.sentence.as_str())
+    });
+    list(out, run, ("not-looked-at", "Not looked at"), items)
+}
+
+/// A section of sentences, each with its place; none where there are no sentences.
+fn list<'r>(
+    out: &mut dyn Write,
+    run: &Run,
+    (id, title): (&str, &str),
+    items: impl Iterator<Item = (Option<(&'r str, Option<(usize, usize)>)>, &'r str)>,
+) -> io::Result<()> {
+    let mut items = items.peekable();
+    if items.peek().is_none() {
         return Ok(());
     }
-    out.write_all(
-        b"<section aria-labelledby=\"unreadable\">\n<h2 id=\"unreadable\">Could not be read</h2>\n<ul>\n",
+    write!(
+        out,
+        "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{title}</h2>\n<ul>\n"
     )?;
-    for unreadable in &report.unreadable {
-        let place = unreadable.file.as_ref().map_or(String::new(), |file| {
+    for (place, message) in items {
+        let place = place.map_or(String::new(), |(file, at)| {
             let path = run.paths.relative(file);
-            let at = unreadable
-                .at
-                .map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
+            let at = at.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
             format!("<code>{}{at}</code> ", Escaped(&path))
         });
-        writeln!(out, "<li>{place}{}</li>", Escaped(&unreadable.message))?;
+        writeln!(out, "<li>{place}{}</li>", Escaped(message))?;
     }
     out.write_all(b"</ul>\n</section>\n")
 }

@@ -8,10 +8,8 @@ use kube::api::{Patch, PatchParams, ValidationDirective};
 use serde_json::{Value, json};
 
 use super::{Outcome, collection, without_helm};
-use crate::cluster::{Cluster, eventually};
+use crate::cluster::{Cluster, DEFINITIONS};
 use crate::helm;
-
-const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 pub(in super::super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     if let Some(skipped) = without_helm() {
@@ -24,8 +22,9 @@ pub(in super::super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     let namespace = cluster.labelled_namespace("chart", restricted).await;
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     let mut unknown = Vec::new();
-    for (case, arguments) in helm::cases() {
-        let stream = helm::render(4, &namespace, &arguments).expect("rendered");
+    let cases: Vec<helm::Case> = helm::cases().into_iter().chain(helm::ways()).collect();
+    for (case, arguments) in &cases {
+        let stream = helm::render(4, &namespace, arguments).expect("rendered");
         for mut object in helm::documents(&stream) {
             if object["kind"] == "Pod" {
                 // As whom it runs is not made here.
@@ -55,7 +54,7 @@ pub(in super::super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     assert!(status == 400 || status == 500, "{status} {message}");
     assert!(message.contains("port"), "{message}");
     let checked: usize = kinds.values().sum();
-    let cases = helm::cases().len();
+    let cases = cases.len();
     let mut note = format!(
         "{checked} objects of {} kinds in {cases} cases",
         kinds.len()
@@ -83,13 +82,7 @@ async fn define(cluster: &Cluster) {
     }
     assert_eq!(names.len(), 4, "{names:?}");
     for name in names {
-        eventually(&format!("{name} is served"), || async {
-            let definition = cluster.get(DEFINITIONS, &name).await.body;
-            let conditions = definition["status"]["conditions"].as_array().cloned();
-            let mut conditions = conditions.unwrap_or_default().into_iter();
-            conditions.any(|it| it["type"] == "Established" && it["status"] == "True")
-        })
-        .await;
+        cluster.serves(&name).await;
     }
 }
 

@@ -10,7 +10,7 @@ use super::Outcome;
 use crate::helm;
 
 /// Why the chart cannot be tried, where Helm has not been built.
-fn without_helm() -> Option<Outcome> {
+pub(super) fn without_helm() -> Option<Outcome> {
     let missing = [3, 4].map(|major| helm::tools().join(format!("helm{major}")));
     let missing = missing.iter().find(|program| !program.exists())?;
     let why = format!("there is no {}: make helm", missing.display());

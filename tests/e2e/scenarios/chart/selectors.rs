@@ -59,7 +59,7 @@ pub(in super::super) async fn run(cluster: Arc<Cluster>) -> Outcome {
             .expect("a configuration");
         let each = configuration["webhooks"].as_array_mut().expect("webhooks");
         for hook in each {
-            hook["clientConfig"] = webhook.client_config();
+            hook["clientConfig"] = webhook.client_config("/mutate");
         }
         cluster.global(WEBHOOKS, configuration).await;
         let first = &namespaces["enforce"];

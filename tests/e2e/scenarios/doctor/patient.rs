@@ -66,7 +66,7 @@ impl Patient {
         let webhook = |name: &str, of_namespaces: Value, of_pods: Value| {
             let mut webhook = json!({
                 "name": name,
-                "clientConfig": self.webhook.client_config(),
+                "clientConfig": self.webhook.client_config("/mutate"),
                 "rules": [{
                     "apiGroups": [""], "apiVersions": ["v1"],
                     "resources": ["pods"], "operations": ["CREATE"], "scope": "Namespaced",
