@@ -6,7 +6,7 @@ use crate::capsule::ip;
 
 /// Hanging connections are many files. And it goes before what it measures: another machine's processor would not be
 /// busy with the cluster.
-const START: &str = r#"ulimit -n "$(ulimit -Hn)"; exec nice -n -10 "$@""#;
+const START: &str = r#"ulimit -n "$(ulimit -Hn)"; exec chrt --rr 1 "$@""#;
 
 /// A machine outside; it is gone when this is dropped.
 pub(crate) struct Outside {
