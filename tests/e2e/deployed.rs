@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::LogParams;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, WEBHOOKS, arrival, eventually, pods};
@@ -44,6 +47,7 @@ impl Deployed {
         for (path, object) in [
             (own.path("/api/v1", "secrets"), secret),
             (own.path("/api/v1", "services"), service()),
+            (own.path("/api/v1", "configmaps"), configuration("enforce")),
             (own.deployments(), deployment()),
         ] {
             cluster.create(&path, &object, false).await.accepted();
@@ -139,6 +143,32 @@ impl Deployed {
             .accepted();
     }
 
+    /// Writes another mode into its ConfigMap. A pod whose metadata changes is looked at by the kubelet at once, which
+    /// otherwise brings a changed ConfigMap within a minute or two.
+    pub(crate) async fn switch(&self, mode: &str) {
+        let path = self.path("/api/v1", "configmaps");
+        let change = configuration(mode);
+        let reply = self.cluster.merge(&path, "podgrace", &change).await;
+        reply.accepted();
+        for pod in self.pods().await {
+            let name = pod["metadata"]["name"].as_str().expect("a name");
+            let change = json!({"metadata": {"annotations": {"hurry": mode}}});
+            let path = pods(&self.namespace);
+            self.cluster.merge(&path, name, &change).await.accepted();
+        }
+    }
+
+    /// What each of its pods logged.
+    pub(crate) async fn logs(&self) -> Vec<String> {
+        let api: Api<Pod> = Api::namespaced(self.cluster.client(), &self.namespace);
+        let mut logs = Vec::new();
+        for pod in self.pods().await {
+            let name = pod["metadata"]["name"].as_str().expect("a name");
+            logs.extend(api.logs(name, &LogParams::default()).await);
+        }
+        logs
+    }
+
     /// A namespace for pods, registered.
     pub(crate) async fn namespace_with(&self, failure_policy: &str) -> String {
         let name = format!("{}-{}", self.name, failure_policy.to_lowercase());
@@ -154,6 +184,13 @@ impl Deployed {
     fn path(&self, group: &str, kind: &str) -> String {
         format!("{group}/namespaces/{}/{kind}", self.namespace)
     }
+}
+
+/// The whole file, as the documentation writes it.
+fn configuration(mode: &str) -> Value {
+    let file =
+        format!("apiVersion: podgrace.io/v1alpha1\nkind: PodgraceConfiguration\nmode: {mode}\n");
+    json!({"metadata": {"name": "podgrace"}, "data": {"podgrace.yaml": file}})
 }
 
 fn service() -> Value {
@@ -188,7 +225,7 @@ fn deployment() -> Value {
                         "image": crate::node::PODGRACE,
                         "imagePullPolicy": "Never",
                         "args": [
-                            "serve", "--offline",
+                            "serve", "--offline", "--config=/config/podgrace.yaml",
                             "--tls-cert-file=/tls/tls.crt", "--tls-key-file=/tls/tls.key",
                             format!("--drain-time={DRAIN_SECONDS}s"),
                         ],
@@ -210,11 +247,17 @@ fn deployment() -> Value {
                             "allowPrivilegeEscalation": false,
                             "capabilities": {"drop": ["ALL"]},
                         },
-                        "volumeMounts": [{"name": "tls", "mountPath": "/tls", "readOnly": true}],
+                        "volumeMounts": [
+                            {"name": "tls", "mountPath": "/tls", "readOnly": true},
+                            {"name": "config", "mountPath": "/config", "readOnly": true},
+                        ],
                     }],
                     "volumes": [{
                         "name": "tls",
                         "secret": {"secretName": "podgrace-tls", "defaultMode": 0o440},
+                    }, {
+                        "name": "config",
+                        "configMap": {"name": "podgrace"},
                     }],
                 },
             },

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::makers::Makers;
-use super::{Outcome, passed};
+use super::{Outcome, passed, pod};
 use crate::cluster::{Cluster, arrival, eventually, pods};
 use crate::deployed::Deployed;
 use crate::node;
+use crate::webhook::is_injected;
 
 /// An application that listens after two seconds and says nothing of starting or stopping.
 const LATE: &str = "localhost/late:test";
@@ -212,6 +213,32 @@ pub(super) async fn restarted(cluster: Arc<Cluster>) -> Outcome {
     let (with, without) = makers.stop().await;
     assert_eq!(without, 0, "of {with} pods that were made meanwhile");
     Outcome::Passed(format!("{with} pods made meanwhile, every one injected"))
+}
+
+/// One line in its ConfigMap stops it, and starts it again, without a restart.
+pub(super) async fn switched(cluster: Arc<Cluster>) -> Outcome {
+    let own = Deployed::install(&cluster, "switched").await;
+    let namespace = own.namespace_with("Ignore").await;
+    let before = own.processes().await;
+    let mut took = Vec::new();
+    for (times, (mode, is_on)) in [("off", false), ("enforce", true)].into_iter().enumerate() {
+        let since = Instant::now();
+        own.switch(mode).await;
+        eventually("each replica has the new configuration", || async {
+            let logs = own.logs().await;
+            let has_it = |log: &String| log.matches("the new configuration holds").count() > times;
+            logs.len() == 2 && logs.iter().all(has_it)
+        })
+        .await;
+        took.push(format!(
+            "{mode} after {:.0} s",
+            since.elapsed().as_secs_f64()
+        ));
+        let reply = cluster.try_pod(&namespace, &pod("web")).await;
+        assert_eq!(is_injected(&reply), is_on, "{mode}: {:#}", reply.body);
+    }
+    assert_eq!(own.processes().await, before, "no restart");
+    Outcome::Passed(took.join(", "))
 }
 
 fn carries_both(pod: &Value) -> bool {

@@ -90,6 +90,9 @@ pub(crate) const NODE: &[(&str, Scenario)] = &[
         Box::pin(deployed::killed(c))
     }),
     ("no replica is left", |c| Box::pin(deployed::cold_start(c))),
+    ("podgrace is switched off", |c| {
+        Box::pin(deployed::switched(c))
+    }),
     ("podgrace is restarted", |c| {
         Box::pin(deployed::restarted(c))
     }),
