@@ -59,3 +59,4 @@ ci: ## Run everything that a change must pass
 
 include tests/cluster/cluster.mk
 include tests/tools/tools.mk
+include tests/lossless/lossless.mk

@@ -13,6 +13,7 @@ pub mod certs;
 pub mod cli;
 pub mod cluster;
 pub mod config;
+pub mod doctor;
 pub mod explain;
 pub mod lifecycle;
 pub mod manifests;

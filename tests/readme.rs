@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "lossless/report/mod.rs"]
+mod proof;
 #[path = "readme/values.rs"]
 mod values;
 
@@ -28,13 +30,19 @@ const END: &str = "<!-- end -->";
 type Table = (&'static str, fn() -> String);
 
 /// Every table by the name that pages use for it.
-const TABLES: [Table; 7] = [
+const TABLES: [Table; 13] = [
     ("settings", settings),
     ("profiles", profiles),
     ("commands", commands),
     ("flags", flags),
     ("skips", skips),
     ("configuration", configuration),
+    ("lossless", proof::page::rows),
+    ("lossless-conditions", proof::page::conditions),
+    ("lossless-keep-alive", proof::page::keep_alive),
+    ("lossless-kinds", proof::page::kinds),
+    ("lossless-seconds", proof::page::seconds),
+    ("lossless-summary", proof::page::summary),
     ("values", || {
         table(["Value", "Default", "What it is"], values::rows())
     }),

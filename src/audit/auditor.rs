@@ -5,9 +5,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::around::{Around, said};
-use super::report::{Accepted, Found, Lives, Looked, NotLookedAt, Place, Report, Unreadable};
+use super::report::{
+    Accepted, Cluster, Found, Lives, Looked, NotLookedAt, Place, Report, Unreadable,
+};
 use crate::lifecycle::audit::{self, Controller, Finding, Judgement, Rule, Subject};
 use crate::lifecycle::json::Object;
+use crate::lifecycle::loss::Others;
 use crate::lifecycle::patch;
 use crate::lifecycle::plan::{Context, Plan, plan};
 use crate::lifecycle::pod::Pod;
@@ -46,6 +49,9 @@ pub struct Auditor {
 /// What one file, or one object of a cluster, adds to a report.
 #[derive(Debug, Default)]
 pub struct Part(Report);
+
+/// Where in its file the thing stands that a JSON pointer names.
+type Where<'w> = &'w dyn Fn(&str) -> Option<Place>;
 
 impl Auditor {
     /// An audit of nothing yet.
@@ -89,16 +95,16 @@ impl Auditor {
                 Ok(document) => {
                     let place = |pointer: &str| {
                         let Position { line, column } = document.nearest(pointer);
-                        Place {
+                        Some(Place {
                             file: Arc::clone(&file),
                             line,
                             column,
-                        }
+                        })
                     };
                     self.judge_document(document.value(), &place, &mut part.0);
                 }
                 Err(error) => part.0.unreadable.push(Unreadable {
-                    file: Arc::clone(&file),
+                    file: Some(Arc::clone(&file)),
                     at: Some((error.position.line, error.position.column)),
                     message: error.message,
                 }),
@@ -135,16 +141,10 @@ impl Auditor {
         part
     }
 
-    /// Judges an object of a cluster, which has a name and no lines.
-    pub fn judge_object(&self, object: &Value, name: &str) -> Part {
-        let file: Arc<str> = name.into();
-        let place = |_: &str| Place {
-            file: Arc::clone(&file),
-            line: 0,
-            column: 0,
-        };
+    /// Judges an object of a cluster, which is in no file.
+    pub fn judge_object(&self, object: &Value) -> Part {
         let mut part = Part::default();
-        self.judge_document(object, &place, &mut part.0);
+        self.judge_document(object, &|_| None, &mut part.0);
         part
     }
 
@@ -182,10 +182,24 @@ impl Auditor {
     /// Remembers a file or folder that could not be read.
     pub fn unreadable(&mut self, error: SourceError) {
         self.report.unreadable.push(Unreadable {
-            file: error.name.into(),
+            file: Some(error.name.into()),
             at: None,
             message: error.message,
         });
+    }
+
+    /// Remembers that a part of a cluster could not be read.
+    pub fn missing(&mut self, message: String) {
+        self.report.unreadable.push(Unreadable {
+            file: None,
+            at: None,
+            message,
+        });
+    }
+
+    /// Remembers that it is a cluster that is looked at.
+    pub fn of_cluster(&mut self, cluster: Cluster) {
+        self.report.cluster = Some(cluster);
     }
 
     /// The report.
@@ -194,7 +208,7 @@ impl Auditor {
         self.report
     }
 
-    fn judge_document(&self, document: &Value, place: &dyn Fn(&str) -> Place, report: &mut Report) {
+    fn judge_document(&self, document: &Value, place: Where<'_>, report: &mut Report) {
         for (pointer, object) in objects(document) {
             if object["kind"] == "Namespace" && object["apiVersion"] == "v1" {
                 self.judge_namespace(object, &pointer, place, report);
@@ -205,8 +219,12 @@ impl Auditor {
             self.judge_workload(document, &workload, place, report);
         }
         for unknown in kinds.unknown(document) {
+            // Of a cluster only known kinds are asked for.
+            let Some(first) = place(&unknown.object) else {
+                continue;
+            };
             report.pass_over(NotLookedAt {
-                first: place(&unknown.object),
+                first,
                 sentence: unknown.sentence(),
                 group: unknown.group,
                 kind: unknown.kind,
@@ -220,7 +238,7 @@ impl Auditor {
         &self,
         namespace: &Value,
         pointer: &str,
-        place: &dyn Fn(&str) -> Place,
+        place: Where<'_>,
         report: &mut Report,
     ) {
         let problems = said(namespace, &self.options.policy).problems;
@@ -250,14 +268,14 @@ impl Auditor {
         &self,
         document: &Value,
         workload: &Workload,
-        place: &dyn Fn(&str) -> Place,
+        place: Where<'_>,
         report: &mut Report,
     ) {
         let mut unreadable = |message: String| {
-            let Place { file, line, column } = place(&workload.template);
+            let place = place(&workload.template);
             report.unreadable.push(Unreadable {
-                file,
-                at: (line > 0).then_some((line, column)),
+                at: place.as_ref().map(|place| (place.line, place.column)),
+                file: place.map(|place| place.file),
                 message: format!("{}: {message}", workload.title()),
             });
         };
@@ -301,7 +319,7 @@ impl Auditor {
             lives: self
                 .options
                 .lives
-                .then(|| Box::new(lives(&pod, json, &plan))),
+                .then(|| Box::new(lives(&pod, json, &plan, controller.others()))),
         };
         self.tell(judgement, looked, &workload.object, place, report);
     }
@@ -311,7 +329,7 @@ impl Auditor {
         judgement: Judgement,
         looked: Looked,
         object: &str,
-        place: &dyn Fn(&str) -> Place,
+        place: Where<'_>,
         report: &mut Report,
     ) {
         let workload = report.workloads.len();
@@ -345,8 +363,8 @@ impl Auditor {
 }
 
 /// A pod's life as it is written and as it would be.
-fn lives(pod: &Pod<'_>, json: Value, plan: &Plan) -> Lives {
-    let before = life(pod);
+fn lives(pod: &Pod<'_>, json: Value, plan: &Plan, others: Others) -> Lives {
+    let before = life(pod, others);
     let mut patched = json;
     let operations = patch::patch(pod, &plan.changes, None);
     let after = json_patch::patch(&mut patched, &operations)
@@ -354,7 +372,7 @@ fn lives(pod: &Pod<'_>, json: Value, plan: &Plan) -> Lives {
         .and_then(|()| {
             let text = patched.to_string();
             let Object(pod) = serde_json::from_str::<Object<Pod<'_>>>(&text).ok()?;
-            Some(life(&pod))
+            Some(life(&pod, others))
         });
     Lives {
         // A plan's patch applies to its pod; were it not so, nothing would be sent either.

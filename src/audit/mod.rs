@@ -11,4 +11,6 @@ mod threads;
 pub use auditor::{Auditor, Options, Part};
 pub use baseline::{Baseline, BaselineError, Gone};
 pub use fingerprint::Fingerprint;
-pub use report::{Accepted, Counts, Found, Lives, Looked, NotLookedAt, Place, Report, Unreadable};
+pub use report::{
+    Accepted, Cluster, Counts, Found, Lives, Looked, NotLookedAt, Place, Report, Unreadable,
+};

@@ -28,9 +28,20 @@ pub struct Report {
     pub unreadable: Vec<Unreadable>,
     /// How many files were read.
     pub files: usize,
+    /// The cluster that was read instead of files.
+    pub cluster: Option<Cluster>,
 }
 
-/// A place in a file, or an object of a cluster, whose line and column are 0.
+/// A cluster that was looked at, or a part of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Cluster {
+    /// The context of the kubeconfig, where it was one that said which cluster.
+    pub context: Option<String>,
+    /// The namespace, where it was one and not all.
+    pub namespace: Option<String>,
+}
+
+/// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The file as it was given or found, or `-`.
@@ -50,8 +61,8 @@ pub struct Looked {
     pub name: String,
     /// Its namespace, where that is known.
     pub namespace: Option<String>,
-    /// Where it begins.
-    pub place: Place,
+    /// Where it begins; an object of a cluster is in no file.
+    pub place: Option<Place>,
     /// `enforce`, `audit` or `off`.
     pub mode: &'static str,
     /// Whether it is left alone as a whole.
@@ -80,8 +91,8 @@ pub struct Found {
     pub workload: usize,
     /// What was found.
     pub finding: Finding,
-    /// Where.
-    pub place: Place,
+    /// Where its field is, or the nearest thing around it; an object of a cluster is in no file.
+    pub place: Option<Place>,
 }
 
 /// A finding that somebody accepts.
@@ -111,8 +122,8 @@ pub struct NotLookedAt {
 /// Something that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// The file or folder.
-    pub file: Arc<str>,
+    /// The file or folder; none of a cluster.
+    pub file: Option<Arc<str>>,
     /// Line and column, where the trouble has them.
     pub at: Option<(usize, usize)>,
     /// What is wrong.
@@ -147,6 +158,16 @@ pub struct Counts {
     pub not_looked_at: usize,
     /// Documents, files and folders that could not be read.
     pub unreadable: usize,
+}
+
+impl Found {
+    /// Its place in a file, else the field of the object.
+    pub fn place(&self) -> String {
+        match &self.place {
+            Some(place) => place.to_string(),
+            None => self.finding.field(),
+        }
+    }
 }
 
 impl Looked {
@@ -247,18 +268,16 @@ impl Report {
             let finding = &found.finding;
             // By name too, so that those of one rule stand together.
             let rule = (Reverse(finding.rule.harm), finding.rule.name);
-            let place = (found.workload, found.place.line, found.place.column);
-            (Reverse(finding.severity), rule, place)
+            let place = found.place.as_ref();
+            let place = place.map(|place| (place.line, place.column));
+            (Reverse(finding.severity), rule, found.workload, place)
         });
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            0 => f.write_str(&self.file),
-            line => write!(f, "{}:{line}:{}", self.file, self.column),
-        }
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
 }
 
@@ -279,9 +298,13 @@ impl fmt::Display for NotLookedAt {
 
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.at {
-            Some((line, column)) => write!(f, "{}:{line}:{column}: {}", self.file, self.message),
-            None => write!(f, "{}: {}", self.file, self.message),
+        if let Some(file) = &self.file {
+            write!(f, "{file}:")?;
+            if let Some((line, column)) = self.at {
+                write!(f, "{line}:{column}:")?;
+            }
+            f.write_str(" ")?;
         }
+        f.write_str(&self.message)
     }
 }

@@ -129,12 +129,27 @@ impl Leaf {
         now: SystemTime,
     ) -> Result<Self, String> {
         let chain = read_certificates(&pair.certificate)?;
-        let (leaf, between) = chain.split_first().ok_or("there is no certificate in it")?;
         let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes())
             .map_err(|error| format!("its key cannot be read ({error})"))?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        rustls::sign::CertifiedKey::from_der(chain.clone(), key, &provider)
+        let provider = rustls::crypto::ring::default_provider();
+        rustls::sign::CertifiedKey::from_der(chain, key, &provider)
             .map_err(|error| format!("its key does not belong to it ({error})"))?;
+        Self::trusted(&pair.certificate, bundle, names, now)
+    }
+
+    /// The same of what a server shows, without its key: a leaf and its intermediates, in PEM.
+    ///
+    /// # Errors
+    /// Why a client does not take it, as a clause.
+    pub fn trusted(
+        chain: &str,
+        bundle: &[String],
+        names: &Names,
+        now: SystemTime,
+    ) -> Result<Self, String> {
+        let chain = read_certificates(chain)?;
+        let (leaf, between) = chain.split_first().ok_or("there is no certificate in it")?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = RootCertStore::empty();
         for ca in read_certificates(&bundle.concat())? {
             // One that cannot be read trusts nobody; the others still do.
@@ -183,7 +198,7 @@ fn read_certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> 
 }
 
 /// Each certificate of a bundle, with its armour.
-pub(super) fn certificates(pem: &str) -> Vec<String> {
+pub fn certificates(pem: &str) -> Vec<String> {
     const END: &str = "-----END CERTIFICATE-----";
     let parts = pem.split_inclusive(END);
     parts

@@ -265,8 +265,16 @@ impl<F: FnMut(&super::Pair) -> Result<(), String>> Keeper<F> {
         let lifetime = schedule.lifetime;
         let (word, contents) = after(step, names, lifetime, stored, self.served.as_ref(), now)?;
         let written = self.settings.store.write(secret, &contents).await;
-        let written = written
-            .map_err(|error| format!("Secret {}: {}", self.settings.store.name(), chain(&error)))?;
+        let written = written.map_err(|error| {
+            let name = self.settings.store.name();
+            match &error {
+                // The chart makes it: a right to create Secrets cannot be given by name.
+                kube::Error::Api(status) if secret.is_none() && status.is_forbidden() => format!(
+                    "Secret {name} does not exist and may not be made by Podgrace: apply the chart's again (helm upgrade)"
+                ),
+                error => format!("Secret {name}: {}", chain(error)),
+            }
+        })?;
         if written {
             self.status.stepped(word);
             tracing::info!(

@@ -20,7 +20,7 @@ mod store;
 pub use authority::{Authority, Names, Pair};
 pub use bundle::{Configuration, Kind};
 pub use change::after;
-pub use contents::{Contents, Leaf, Unusable};
+pub use contents::{Contents, Leaf, Unusable, certificates};
 pub use inspect::{Certificate, Inspection, Webhook};
 pub use keeper::{Keeper, Settings};
 pub use state::{Schedule, Situation, Step, step};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::input::quoted;
 use crate::cluster::Access;
 
 /// Which cluster to speak to.
@@ -16,6 +17,18 @@ pub(super) struct ClusterArguments {
 }
 
 impl ClusterArguments {
+    /// What was given, as it would be written again.
+    pub(super) fn arguments(&self) -> String {
+        let mut text = String::new();
+        if let Some(file) = &self.kubeconfig {
+            text += &format!(" --kubeconfig {}", quoted(file));
+        }
+        if let Some(name) = &self.context {
+            text += &format!(" --context {}", quoted(name.as_ref()));
+        }
+        text
+    }
+
     pub(super) fn access(&self) -> Access {
         Access {
             kubeconfig: self.kubeconfig.clone(),

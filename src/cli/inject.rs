@@ -12,6 +12,7 @@ use crate::manifests;
 /// Comments, quoting, key order and all other documents stay as they are, and a second run changes nothing.
 /// As a Helm or Kustomize post-renderer: podgrace inject -f -
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("input").required(true).args(["filename"]))]
 pub(super) struct Arguments {
     #[command(flatten)]
     files: Files,

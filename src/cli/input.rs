@@ -16,7 +16,6 @@ use crate::lifecycle::json::{Object, StrMap};
 use crate::lifecycle::plan::{Context, Plan, plan};
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::policy::{Mode, Policy, SleepAction};
-use crate::lifecycle::settings::DOMAIN;
 use crate::manifests::{self, Chunk, Document, Source, SourceError, Sources};
 use crate::workload::{Workload, unreadable};
 
@@ -24,7 +23,7 @@ use crate::workload::{Workload, unreadable};
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Files {
     /// A file, a folder, or - for standard input; can be given several times.
-    #[arg(short, long = "filename", value_name = "FILE|DIR|-", required = true)]
+    #[arg(short, long = "filename", value_name = "FILE|DIR|-")]
     filename: Vec<PathBuf>,
     /// Read the folders inside folders too.
     #[arg(short = 'R', long)]
@@ -40,9 +39,14 @@ impl Files {
             String::new()
         };
         for name in &self.filename {
-            text += &format!(" -f {}", name.display());
+            text += &format!(" -f {}", quoted(name));
         }
         text
+    }
+
+    /// Whether none was given.
+    pub(super) fn is_empty(&self) -> bool {
+        self.filename.is_empty()
     }
 
     /// Whether standard input is among them.
@@ -53,6 +57,16 @@ impl Files {
     /// Reads one file after the other.
     pub(super) fn sources(&self) -> impl Iterator<Item = Result<Source, SourceError>> {
         Sources::new(self.filename.clone(), self.recursive, std::io::stdin())
+    }
+}
+
+/// A name as a shell takes it for one word.
+pub(super) fn quoted(name: &Path) -> String {
+    let name = name.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=+,@%".contains(c);
+    match !name.is_empty() && name.chars().all(is_plain) {
+        true => name,
+        false => format!("'{}'", name.replace('\'', r"'\''")),
     }
 }
 
@@ -150,11 +164,66 @@ impl Surroundings {
 
     /// Reads the configuration and the namespace files.
     pub(super) fn planner(&self) -> anyhow::Result<Planner> {
-        let configuration = match &self.config {
-            Some(file) => Configuration::load(file)?,
-            None => Configuration::default(),
+        let configuration = self.configuration()?.unwrap_or_default();
+        self.planner_of(configuration, SleepAction::for_versions(u32::MAX, None))
+    }
+
+    /// Reads the configuration, where one is named.
+    pub(super) fn configuration(&self) -> anyhow::Result<Option<Configuration>> {
+        Ok(self
+            .config
+            .as_deref()
+            .map(Configuration::load)
+            .transpose()?)
+    }
+
+    /// What was given, as it would be written again, with or without the namespace.
+    pub(super) fn arguments(&self, with_namespace: bool) -> String {
+        let mut text = String::new();
+        let mut add = |name: &str, value: &dyn AsRef<Path>| {
+            text += &format!(" --{name} {}", quoted(value.as_ref()));
         };
-        let by_version = SleepAction::for_versions(self.kube_version.unwrap_or(u32::MAX), None);
+        if let Some(file) = &self.config {
+            add("config", file);
+        }
+        if let Some(mode) = self.mode.and_then(|mode| mode.to_possible_value()) {
+            add("mode", &mode.get_name());
+        }
+        for file in &self.namespace_file {
+            add("namespace-file", file);
+        }
+        if let Some(name) = self.namespace.as_ref().filter(|_| with_namespace) {
+            add("namespace", name);
+        }
+        if let Some(minor) = self.kube_version {
+            add("kube-version", &format!("1.{minor}"));
+        }
+        let action = self.sleep_action;
+        if let Some(action) = action.and_then(|action| action.to_possible_value()) {
+            add("sleep-action", &action.get_name());
+        }
+        text
+    }
+
+    /// The namespace that is named.
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    /// Whether the cluster's versions are to decide how sleeps are written.
+    pub(super) fn is_negotiated(&self) -> bool {
+        let by_argument = self.sleep_action.and_then(SleepActionArgument::action);
+        self.kube_version.is_none() && by_argument.is_none()
+    }
+
+    /// Reads the namespace files. `by_version` is how sleeps are written where no argument says it.
+    pub(super) fn planner_of(
+        &self,
+        configuration: Configuration,
+        by_version: SleepAction,
+    ) -> anyhow::Result<Planner> {
+        let stated = self.kube_version;
+        let by_version = stated.map_or(by_version, |minor| SleepAction::for_versions(minor, None));
         let mut policy = configuration.policy(by_version);
         if let Some(mode) = self.mode {
             policy.mode = match mode {
@@ -228,17 +297,28 @@ impl Planner {
         let Some(name) = object["metadata"]["name"].as_str() else {
             return;
         };
-        let metadata = &object["metadata"];
-        let labels = StrMap::from(&metadata["labels"]);
-        let annotations = StrMap::from(&metadata["annotations"]);
         let mut places = BTreeMap::new();
-        for (kind, map) in [("labels", &labels), ("annotations", &annotations)] {
-            for (key, _) in map.iter().filter(|(key, _)| key.contains(DOMAIN)) {
+        for kind in ["labels", "annotations"] {
+            for (key, _) in object["metadata"][kind].as_object().into_iter().flatten() {
                 let at = format!("{pointer}/metadata/{kind}/{}", Token::new(key).encoded());
                 places.insert(key.to_owned(), Place::new(file, document.nearest(&at)));
             }
         }
-        let said = Said::by_namespace(&labels, &annotations);
+        self.learn_namespace(name, object, places);
+    }
+
+    /// Remembers what a Namespace says to its pods, and where; what was known before stays.
+    pub(super) fn learn_namespace(
+        &mut self,
+        name: &str,
+        object: &Value,
+        places: BTreeMap<String, Place>,
+    ) {
+        let metadata = &object["metadata"];
+        let said = Said::by_namespace(
+            &StrMap::from(&metadata["labels"]),
+            &StrMap::from(&metadata["annotations"]),
+        );
         self.namespaces
             .entry(name.to_owned())
             .or_insert(KnownNamespace { said, places });
@@ -260,6 +340,28 @@ impl Planner {
     /// Where a Namespace says what it says, by key.
     pub(super) fn namespace_places(&self, name: &str) -> Option<&BTreeMap<String, Place>> {
         self.namespaces.get(name).map(|known| &known.places)
+    }
+
+    /// Plans for a workload's pod and hands the pod, its JSON and its plan on. The error says why it cannot be
+    /// read.
+    pub(super) fn plan<T>(
+        &self,
+        document: &Value,
+        workload: &Workload,
+        then: impl FnOnce(&Self, &str, &Pod<'_>, &Plan) -> T,
+    ) -> Result<T, String> {
+        let pod = workload.pod(document).ok_or("it has no pod template")?;
+        let json = pod.to_string();
+        match serde_json::from_str::<Object<Pod<'_>>>(&json) {
+            Ok(Object(pod)) => {
+                let plan = plan(&pod, &self.context(workload));
+                Ok(then(self, &json, &pod, &plan))
+            }
+            Err(error) => Err(format!(
+                "not readable as a pod: {}",
+                unreadable(&pod, &error)
+            )),
+        }
     }
 
     /// What is known about a workload's pod besides itself.
@@ -368,23 +470,11 @@ impl Input {
         workload: &Workload,
         then: impl FnOnce(&Planner, &str, &Pod<'_>, &Plan) -> T,
     ) -> Option<T> {
+        let planned = self.planner.plan(document.value(), workload, then);
         let place = || place(source, document, workload);
-        let Some(pod) = workload.pod(document.value()) else {
-            self.fail(&format!("{}: it has no pod template", place()));
-            return None;
-        };
-        let json = pod.to_string();
-        match serde_json::from_str::<Object<Pod<'_>>>(&json) {
-            Ok(Object(pod)) => {
-                let plan = plan(&pod, &self.planner.context(workload));
-                Some(then(&self.planner, &json, &pod, &plan))
-            }
-            Err(error) => {
-                let why = unreadable(&pod, &error);
-                self.fail(&format!("{}: not readable as a pod: {why}", place()));
-                None
-            }
-        }
+        planned
+            .map_err(|why| self.fail(&format!("{}: {why}", place())))
+            .ok()
     }
 
     /// Says something about the manifests.

@@ -2,18 +2,22 @@
 
 mod access;
 mod audit;
+mod call;
 mod certs;
 mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod explain;
 mod inject;
 mod input;
+mod live;
 mod rewrite;
 mod serve;
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// How a command ended; the same numbers for every command.
@@ -55,6 +59,7 @@ enum Command {
     Audit(audit::Arguments),
     Inject(inject::Arguments),
     Explain(explain::Arguments),
+    Doctor(doctor::Arguments),
     Certs(certs::Arguments),
     Config(config::Arguments),
     Completions(completions::Arguments),
@@ -71,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Inject(arguments) => inject::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Certs(arguments) => certs::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
@@ -101,6 +107,16 @@ fn parse() -> Arguments {
 /// The whole command line, for completions, the man page and the documentation.
 pub fn command() -> clap::Command {
     Arguments::command()
+}
+
+/// Runs what waits for a cluster.
+fn wait<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime
+        .context("the runtime does not start")?
+        .block_on(work)
 }
 
 /// Says something went wrong, on standard error.

@@ -71,6 +71,17 @@ impl Access {
         Ok(config)
     }
 
+    /// The name of the context that says where it is; none where a pod's ServiceAccount does.
+    pub fn context_name(&self) -> Option<String> {
+        self.context.clone().or_else(|| {
+            let kubeconfig = match &self.kubeconfig {
+                Some(path) => Kubeconfig::read_from(path),
+                None => Kubeconfig::read(),
+            };
+            kubeconfig.ok()?.current_context
+        })
+    }
+
     /// A client for it. Nothing is asked yet.
     ///
     /// # Errors

@@ -24,6 +24,10 @@ use crate::lifecycle::json::StrMap;
 /// For how long one namespace is waited for: a pod's creation waits as long, and may have 2 s.
 const FETCH: Duration = Duration::from_millis(700);
 
+/// Seconds after which a watch is begun anew. One whose API server vanished without a word is noticed a few seconds
+/// later; until then it looks like one on which nothing happens.
+const WATCH: u32 = 60;
+
 /// For how long it is remembered that a namespace could not be had.
 const REMEMBER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -126,7 +130,7 @@ impl Namespaces {
 
     /// Follows all namespaces, for ever. Where the API server is away, what is known stays.
     pub async fn watch(self: Arc<Self>) {
-        let config = watcher::Config::default();
+        let config = watcher::Config::default().timeout(WATCH);
         let mut events = watch(self.api.clone(), config).default_backoff().boxed();
         // What a list brings counts when it is whole.
         let mut list = HashMap::new();

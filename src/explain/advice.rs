@@ -174,6 +174,14 @@ fn availability(
     };
     let kind = workload.kind.as_str();
     if kind == "Pod" {
+        let owners = object.and_then(|object| object["metadata"]["ownerReferences"].as_array());
+        if owners
+            .into_iter()
+            .flatten()
+            .any(|owner| owner["controller"] == true)
+        {
+            return;
+        }
         return add(
             "no-owner",
             None,

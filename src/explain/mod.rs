@@ -5,6 +5,7 @@
 
 mod advice;
 mod origin;
+mod running;
 mod words;
 
 use serde::Serialize;
@@ -12,9 +13,12 @@ use serde_json::Value;
 
 pub use advice::Caveat;
 pub use origin::{Place, Places, Source, Stated, Template};
+pub use running::{End, RunningContainer, RunningPod, Webhook, Why, running};
 
+use crate::lifecycle::audit::Controller;
 use crate::lifecycle::counted::{Counted, counted};
 use crate::lifecycle::json::Object;
+use crate::lifecycle::loss::Others;
 use crate::lifecycle::patch;
 use crate::lifecycle::plan::{Change, Context, Plan};
 use crate::lifecycle::pod::Pod;
@@ -54,6 +58,9 @@ pub struct Explanation {
     pub before: Life,
     /// The pod's life with the changes; the same where there are none.
     pub after: Life,
+    /// What its pods did that run now; none where it comes from a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<Vec<RunningPod>>,
 }
 
 /// A change with its reasons.
@@ -168,8 +175,9 @@ pub fn explain(subject: &Subject<'_>) -> Explanation {
     let Subject {
         pod, plan, places, ..
     } = *subject;
-    let before = life(pod);
-    let after = patched(subject).unwrap_or_else(|| before.clone());
+    let others = subject.others();
+    let before = life(pod, others);
+    let after = patched(subject, others).unwrap_or_else(|| before.clone());
     let settings: Vec<Stated> = counted(pod, subject.context)
         .iter()
         .map(|counted| stated(places, counted))
@@ -206,11 +214,12 @@ pub fn explain(subject: &Subject<'_>) -> Explanation {
         settings,
         before,
         after,
+        running: None,
     }
 }
 
 /// The pod's life with the changes, read again from the patched JSON.
-fn patched(subject: &Subject<'_>) -> Option<Life> {
+fn patched(subject: &Subject<'_>, others: Others) -> Option<Life> {
     if subject.plan.changes.is_empty() {
         return None;
     }
@@ -219,7 +228,16 @@ fn patched(subject: &Subject<'_>) -> Option<Life> {
     json_patch::patch(&mut json, &patch).ok()?;
     let json = json.to_string();
     let Object(pod): Object<Pod<'_>> = serde_json::from_str(&json).ok()?;
-    Some(life(&pod))
+    Some(life(&pod, others))
+}
+
+impl Subject<'_> {
+    /// Who serves while one of the workload's pods ends.
+    fn others(&self) -> Others {
+        // What its pods are like is not asked for.
+        let read = |object| Controller::read(object, "").others();
+        self.object.map(read).unwrap_or_default()
+    }
 }
 
 fn stated(places: &Places<'_>, counted: &Counted) -> Stated {

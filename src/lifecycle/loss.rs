@@ -65,12 +65,38 @@ pub enum Loss {
     FirstSecond,
     /// The hook's length is unknown, and with it what is lost.
     Unknown,
+    /// Everything from SIGTERM until a pod serves that comes in its place: nobody else does. Nothing where that pod
+    /// is in time.
+    UntilReplaced,
+}
+
+/// Who serves while a pod ends, as far as its controller says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Others {
+    /// It is the only one.
+    pub none: bool,
+    /// A rollout ends all that serve before a new one does.
+    pub none_in_rollout: bool,
+}
+
+impl Others {
+    /// Whether nobody else serves while a pod ends in that way.
+    fn are_none(self, how: How) -> bool {
+        match how {
+            How::DeleteAll => true,
+            How::Rollout => self.none_in_rollout,
+            // Somebody wants fewer.
+            How::ScaleIn => false,
+            _ => self.none,
+        }
+    }
 }
 
 /// What each kind of client can lose with the container that loses most.
 pub(super) fn losses(
     how: How,
     replaced: bool,
+    others: Others,
     starts: &[Start],
     endings: &[Ending],
 ) -> Vec<ClientLoss> {
@@ -81,30 +107,32 @@ pub(super) fn losses(
         .iter()
         .filter(|start| start.serves)
         .all(|start| start.ready != Ready::AtOnce);
-    Client::ALL
-        .map(|client| ClientLoss {
-            client,
-            ending: endings
-                .iter()
-                .filter(|ending| ending.serves)
-                .map(|ending| loss(client, ending, how))
-                .max()
-                .unwrap_or(Loss::Nothing),
-            until_replacement_listens: replaced && !gated,
-        })
-        .to_vec()
+    let alone = replaced && others.are_none(how);
+    let ending = |client| {
+        let serving = endings.iter().filter(|ending| ending.serves);
+        let worst = serving.map(|ending| loss(client, ending, how)).max();
+        match worst.unwrap_or(Loss::Nothing) {
+            _ if alone => Loss::UntilReplaced,
+            worst => worst,
+        }
+    };
+    let losses = Client::ALL.map(|client| ClientLoss {
+        client,
+        ending: ending(client),
+        until_replacement_listens: replaced && !gated,
+    });
+    losses.to_vec()
 }
 
-/// A hook counts for as long as it may run: a second where the deletion is forced.
+/// A hook counts for as long as it may run: a second where the deletion is forced. A native sidecar serves on while
+/// the hooks of the main containers do.
 fn loss(client: Client, ending: &Ending, how: How) -> Loss {
     let new = match ending.pre_stop {
         PreStop::Unknown => Loss::Unknown,
-        PreStop::None | PreStop::Sleep { seconds: 0, .. } => Loss::FirstSecond,
         PreStop::Sleep { exec: true, .. } => Loss::FirstSecondWithoutProgram,
-        PreStop::Sleep { .. } if ending.sigterm >= SHORTEST_LOSSLESS_SLEEP && how != How::Force => {
-            Loss::Nothing
-        }
-        PreStop::Sleep { .. } => Loss::FirstSecondRarely,
+        _ if ending.sigterm == 0 => Loss::FirstSecond,
+        _ if ending.sigterm >= SHORTEST_LOSSLESS_SLEEP && how != How::Force => Loss::Nothing,
+        _ => Loss::FirstSecondRarely,
     };
     match client {
         Client::NewConnections | Client::KeepAliveRepeating => new,

@@ -1,4 +1,4 @@
-//! Durations as annotations and configuration state them.
+//! Durations as annotations and configuration state them, and as people are told of them.
 
 use std::str::FromStr;
 
@@ -34,6 +34,16 @@ pub fn parse(text: &str) -> Result<u32, String> {
     match parse_or_zero(text)? {
         0 => Err("is zero".into()),
         seconds => Ok(seconds),
+    }
+}
+
+/// A duration as people say it: `59 days`, `7 h`, `30 s`.
+pub fn rough(seconds: u64) -> String {
+    match seconds {
+        seconds if seconds >= 2 * 86_400 => format!("{} days", seconds / 86_400),
+        seconds if seconds >= 2 * 3_600 => format!("{} h", seconds / 3_600),
+        seconds if seconds >= 120 => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
     }
 }
 

@@ -184,9 +184,7 @@ impl Skip {
             Self::MirrorPod => {
                 "it is the picture of a static pod: no patch reaches the kubelet's file".into()
             }
-            Self::NamespaceExcluded(name) => {
-                format!("the configuration leaves the namespace {name} alone")
-            }
+            Self::NamespaceExcluded(name) => format!("pods of the namespace {name} are left alone"),
             Self::PriorityClass(name) => format!("pods of the priority class {name} are left alone"),
             Self::GraceZero(seconds) => format!(
                 "terminationGracePeriodSeconds is {seconds}: somebody wants it killed at once, and no sleep fits"

@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::loss::{self, ClientLoss};
+use super::loss::{self, ClientLoss, Others};
 use super::pod::{Container, Pod};
 use super::probe::Probe;
 use super::shutdown::MINIMUM_AFTER_PRE_STOP;
@@ -99,6 +99,8 @@ pub enum How {
     Rollout,
     /// The eviction API: `kubectl drain`, the cluster autoscaler.
     Eviction,
+    /// All pods of the workload are deleted at once: `kubectl delete pod --all`, a drain of the only node.
+    DeleteAll,
     /// A deletion or drain with a grace period of its own, as short as 5 s.
     ShortGrace,
     /// The node shuts down.
@@ -169,8 +171,8 @@ pub enum PreStop {
     Unknown,
 }
 
-/// Draws the life of a pod.
-pub fn life(pod: &Pod<'_>) -> Life {
+/// Draws the life of a pod beside such others.
+pub fn life(pod: &Pod<'_>, others: Others) -> Life {
     let main = pod.spec.containers.iter().map(|c| (&c.0, false));
     let sidecars = pod
         .spec
@@ -196,7 +198,7 @@ pub fn life(pod: &Pod<'_>) -> Life {
                 grace,
                 replaced,
                 measured: !matches!(how, How::NodeShutdown | How::ShortGrace),
-                clients: loss::losses(how, replaced, &starts, &endings),
+                clients: loss::losses(how, replaced, others, &starts, &endings),
                 containers: endings,
             }
         })
@@ -211,13 +213,14 @@ fn ways(owner: Option<&str>, grace: i64) -> Vec<(How, i64)> {
         (How::ScaleIn, grace),
         (How::Rollout, grace),
         (How::Eviction, grace),
+        (How::DeleteAll, grace),
         (How::ShortGrace, SHORT_GRACE_EXAMPLE),
         (How::NodeShutdown, grace.min(NODE_SHUTDOWN_EXAMPLE)),
         (How::Force, 0),
     ];
     let can = |how: How| match how {
         How::ScaleIn => !matches!(owner, None | Some("DaemonSet" | "Job" | "CronJob")),
-        How::Rollout => !matches!(owner, None | Some("Job" | "CronJob")),
+        How::Rollout | How::DeleteAll => !matches!(owner, None | Some("Job" | "CronJob")),
         _ => true,
     };
     all.into_iter().filter(|(how, _)| can(*how)).collect()

@@ -1,18 +1,26 @@
 //! Numbers that were measured on a real cluster: see the README's table.
 
 use super::super::json::Object;
-use super::super::loss::{Client, Loss};
+use super::super::loss::{Client, Loss, Others};
 use super::*;
 
 fn of(json: &str) -> Life {
+    beside(json, Others::default())
+}
+
+fn beside(json: &str, others: Others) -> Life {
     let Object(pod): Object<Pod<'_>> = serde_json::from_str(json).expect("a pod");
-    life(&pod)
+    life(&pod, others)
 }
 
 fn owned(spec: &str) -> Life {
-    of(&format!(
+    of(&owned_json(spec))
+}
+
+fn owned_json(spec: &str) -> String {
+    format!(
         r#"{{"metadata":{{"ownerReferences":[{{"kind":"ReplicaSet","controller":true}}]}},"spec":{spec}}}"#
-    ))
+    )
 }
 
 fn stop(life: &Life, how: How) -> &Stop {
@@ -133,6 +141,55 @@ fn a_native_sidecar_waits_for_the_main_containers() {
     );
     assert_eq!(ending(&life, How::Delete, 1), (5, 30, 32));
     assert_eq!(ending(&life, How::Force, 1), (1, 1, 3));
+    // Measured: a proxy as a native sidecar in front of an application that sleeps loses no new connection.
+    let serves = owned(
+        r#"{"containers":[{"name":"a","ports":[{"containerPort":1}],
+        "lifecycle":{"preStop":{"sleep":{"seconds":5}}}}],
+        "initContainers":[{"name":"proxy","restartPolicy":"Always","ports":[{"containerPort":2}]}]}"#,
+    );
+    let new = loss(&serves, How::Rollout, Client::NewConnections);
+    assert_eq!(new.0, Loss::Nothing);
+}
+
+#[test]
+fn where_nobody_else_serves_everything_is_lost_until_the_next_pod_does() {
+    let only = Others {
+        none: true,
+        none_in_rollout: false,
+    };
+    let recreated = Others {
+        none_in_rollout: true,
+        ..Others::default()
+    };
+    for (others, lossy) in [
+        (Others::default(), &[How::DeleteAll][..]),
+        (recreated, &[How::DeleteAll, How::Rollout]),
+        (only, &[How::DeleteAll, How::Delete, How::Eviction]),
+    ] {
+        let life = beside(&owned_json(SLEEPS), others);
+        for how in [
+            How::Delete,
+            How::ScaleIn,
+            How::Rollout,
+            How::Eviction,
+            How::DeleteAll,
+        ] {
+            let expected = match lossy.contains(&how) {
+                true => Loss::UntilReplaced,
+                false => Loss::Nothing,
+            };
+            assert_eq!(
+                loss(&life, how, Client::NewConnections).0,
+                expected,
+                "{how:?}"
+            );
+            assert_eq!(
+                loss(&life, how, Client::KeepAliveRepeating).0,
+                expected,
+                "{how:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! An explanation as text.
 
 use super::page::{AFTER, BEFORE, FAINT, HEADING, PLAIN, Page};
-use super::{clients, timeline, words};
+use super::{clients, running, timeline, words};
 use crate::explain::{Arithmetic, Explanation, Stated};
 use crate::lifecycle::timeline::{Life, Start};
 
@@ -17,6 +17,7 @@ pub fn text(explanation: &Explanation) -> String {
     }
     problems(&mut page, explanation);
     left_alone(&mut page, explanation);
+    running::draw(&mut page, explanation);
     let (before, after) = (&explanation.before, &explanation.after);
     page.heading("START");
     starts(&mut page, before, after);

@@ -3,8 +3,10 @@
 
 pub mod audit;
 mod clients;
+pub mod doctor;
 mod explanation;
 mod page;
+mod running;
 mod scale;
 mod svg;
 mod timeline;

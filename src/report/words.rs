@@ -107,6 +107,7 @@ pub(super) fn how(how: How) -> String {
         How::ScaleIn => "scale-in".to_owned(),
         How::Rollout => "rollout".to_owned(),
         How::Eviction => "eviction".to_owned(),
+        How::DeleteAll => "all its pods deleted at once".to_owned(),
         How::ShortGrace => format!("delete --grace-period={SHORT_GRACE_EXAMPLE}"),
         How::NodeShutdown => "node shutdown".to_owned(),
         How::Force => "delete --grace-period=0 --force".to_owned(),
@@ -147,6 +148,7 @@ pub(super) fn loss(loss: &ClientLoss) -> String {
         Loss::FirstSecondWithoutProgram => "first second?",
         Loss::FirstSecond => "first second",
         Loss::Unknown => "unknown",
+        Loss::UntilReplaced => return "until replaced".to_owned(),
     };
     match loss.client {
         Client::KeepAlive if loss.ending != Loss::Nothing => format!("{ending}, in flight"),
@@ -162,7 +164,8 @@ pub(super) fn meanings<'l>(
     let has = |loss: Loss| all.iter().any(|l| l.ending == loss);
     let in_flight = all
         .iter()
-        .any(|l| l.client == Client::KeepAlive && l.ending != Loss::Nothing);
+        .filter(|l| l.client == Client::KeepAlive)
+        .any(|l| !matches!(l.ending, Loss::Nothing | Loss::UntilReplaced));
     [
         (
             all.iter().any(|l| l.until_replacement_listens),
@@ -195,6 +198,11 @@ pub(super) fn meanings<'l>(
             "unknown",
             "nothing where the hook takes 2 s or more, else the first second",
         ),
+        (
+            has(Loss::UntilReplaced),
+            "until replaced",
+            "everything from SIGTERM until a new pod serves, as nobody else does; nothing where that one is in time",
+        ),
     ]
     .into_iter()
     .filter(|(used, ..)| *used)
@@ -222,18 +230,20 @@ pub(super) fn ignoring(before: &Life, after: &Life) -> Option<String> {
 
 /// The whole in a few sentences, for clients that open a connection for each request: most do in the end.
 pub(super) fn verdict(before: &Life, after: &Life) -> Option<String> {
-    let new_connections = |life: &Life| -> Option<(bool, bool)> {
+    let new_connections = |life: &Life| -> Option<(bool, Loss)> {
         let losses = || {
             let stops = life.stops.iter();
             stops.filter_map(|stop| Some((stop.how, stop.clients.first()?)))
         };
         let starting = losses().any(|(_, loss)| loss.until_replacement_listens);
-        let (_, usual) = losses().find(|(how, _)| *how == How::Delete)?;
-        Some((starting, usual.ending != Loss::Nothing))
+        // What is most often done to it.
+        let of = |way| losses().find(|(how, _)| *how == way);
+        let (_, usual) = of(How::Rollout).or_else(|| of(How::Delete))?;
+        Some((starting, usual.ending))
     };
     let ((start, stop), (start_after, stop_after)) =
         (new_connections(before)?, new_connections(after)?);
-    let at = |start: bool, stop: bool| match (start, stop) {
+    let at = |start: bool, stop: Loss| match (start, stop != Loss::Nothing) {
         (true, true) => Some("when a pod starts and when one stops"),
         (true, false) => Some("when a pod starts"),
         (false, true) => Some("when a pod stops"),
@@ -243,6 +253,10 @@ pub(super) fn verdict(before: &Life, after: &Life) -> Option<String> {
         (None, _) => "Clients that open new connections lose nothing, as it is.".to_owned(),
         (Some(was), None) => format!(
             "As it is, clients can lose requests {was}. With the changes those that open new connections lose none."
+        ),
+        (Some(was), Some(_)) if stop_after == Loss::UntilReplaced => format!(
+            "Clients can lose requests {was}: the way in which its pods are replaced leaves nobody to serve, and no \
+             change to a pod ends that."
         ),
         (Some(was), Some(_)) if before == after => {
             format!("Clients can lose requests {was}, and nothing is added that would change that.")

@@ -66,6 +66,26 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
+/// The ways of getting a certificate, as `certs/` describes them: each by its values.
+pub(crate) fn ways() -> Vec<Case> {
+    let values = [
+        "self-managed/values",
+        "cert-manager/values",
+        "cert-manager/values-issuer",
+        "files/values",
+    ];
+    let ways = values.map(|way| {
+        let file = root().join(format!("certs/{way}.yaml"));
+        let mut arguments = vec![format!("--values={}", file.display())];
+        if way.starts_with("files") {
+            let ca = root().join("tests/chart/ca.pem");
+            arguments.push(format!("--set-file=tls.caBundle={}", ca.display()));
+        }
+        (format!("certs/{way}.yaml"), arguments)
+    });
+    ways.into()
+}
+
 /// What `helm template` makes of the chart in namespace `namespace`, or what it says against it.
 pub(crate) fn render(major: u8, namespace: &str, arguments: &[String]) -> Result<String, String> {
     let mut command = helm(major);

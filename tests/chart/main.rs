@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod certs;
 mod helm;
 mod observed;
 mod refused;

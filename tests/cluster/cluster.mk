@@ -2,24 +2,26 @@
 #
 #   make e2e                         on a control plane and a node of its own
 #   make e2e ARGS='sidecar audit'    only scenarios with such names
+#   make e2e-oldest                  on an API server of the oldest version that is tried
 #   make e2e KUBECONFIG=~/.kube/…    on that cluster (said on the command line: a KUBECONFIG that merely
 #                                    stands in the environment is left alone)
 #   KUBEBUILDER_ASSETS=DIR make e2e  with the etcd, kube-apiserver, … of that folder
 
-.PHONY: e2e static cluster-binary cluster-programs cluster-up node-up cluster-down node-programs
+.PHONY: e2e e2e-oldest static image cluster-binary cluster-programs etcd cluster-up node-up cluster-down node-programs
 
 CLUSTER := target/cluster
+OLDEST := $(CLUSTER)/oldest
 K8S_VERSION := $(shell sed -n 's|^.*k8s.io/kubernetes v||p' tests/cluster/go.mod)
+OLDEST_VERSION := $(shell sed -n 's|^.*k8s.io/kubernetes v||p' tests/cluster/oldest/go.mod)
 K8S_PROGRAMS := kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl
 # Without the version it is v0.0.0-master, and nothing that looks at versions works.
 K8S_STAMP := -X k8s.io/component-base/version
-K8S_LDFLAGS := -s -w $(K8S_STAMP).gitVersion=v$(K8S_VERSION) \
-	$(K8S_STAMP).gitMajor=$(word 1,$(subst ., ,$(K8S_VERSION))) \
-	$(K8S_STAMP).gitMinor=$(word 2,$(subst ., ,$(K8S_VERSION)))
+k8s-ldflags = -s -w $(K8S_STAMP).gitVersion=v$(1) \
+	$(K8S_STAMP).gitMajor=$(word 1,$(subst ., ,$(1))) $(K8S_STAMP).gitMinor=$(word 2,$(subst ., ,$(1)))
 E2E := cargo test --quiet --test e2e --
 
-# The profile of the program under test. dev is quick to build again; CI takes release.
-STATIC_PROFILE ?= dev
+# The profile of the program under test. dev is quick to build again; CI takes what is shipped.
+STATIC_PROFILE ?= $(if $(CI),release,dev)
 STATIC := target/static/podgrace
 TARGET := $(shell rustc --print host-tuple)
 
@@ -30,17 +32,24 @@ unexport KUBECONFIG
 ifndef KUBEBUILDER_ASSETS
 e2e cluster-up node-up: cluster-programs
 endif
+# The chart is part of what is tried.
+e2e: helm
 ifneq ($(PODGRACE_E2E_NODE),skip)
 e2e: node-programs
 endif
 endif
 
 # One program for everything: beside the API server and in an image.
-e2e: export PODGRACE_E2E_BINARY ?= $(abspath $(STATIC))
+e2e e2e-oldest image: export PODGRACE_E2E_BINARY ?= $(abspath $(STATIC))
 
 e2e: static ## Run the scenarios on a real Kubernetes API server and on a whole node
 	cargo build --quiet --test e2e
 	$(E2E) run $(ARGS)
+
+# It has no nodes, and no controllers: not all parts of that version can be had any more.
+e2e-oldest: static helm etcd $(OLDEST)/kube-apiserver ## The same on the API server of the oldest Kubernetes that is tried: sleeps are exec there
+	cargo build --quiet --test e2e
+	KUBEBUILDER_ASSETS=$(abspath $(OLDEST)) PODGRACE_E2E_NODE=skip $(E2E) run $(ARGS)
 
 cluster-up: ## Start a control plane that stays: eval "$(make -s cluster-up)"
 	@$(E2E) up
@@ -53,13 +62,20 @@ static: ## Build the program that needs nothing beside it: target/static/podgrac
 	ln -f target/static/$(TARGET)/$(subst dev,debug,$(STATIC_PROFILE))/podgrace $(STATIC) && \
 	echo "$(STATIC) ($(STATIC_PROFILE)) in $$(($$(date +%s) - since)) s"
 
+# What is shipped, whatever is tested.
+image: STATIC_PROFILE := release
+image: static ## Build the image without a container engine: target/image/podgrace.tar
+	@$(E2E) image target/image/podgrace.tar
+
 node-up: node-programs ## Start a whole node that stays, which runs containers: eval "$(make -s node-up)"
 	@$(E2E) node-up
 
 cluster-down: ## End what cluster-up or node-up started
 	@$(E2E) down
 
-cluster-programs: cluster-binary
+cluster-programs: cluster-binary etcd
+
+etcd:
 	@command -v etcd >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends etcd-server; \
@@ -83,6 +99,15 @@ $(CLUSTER)/kubernetes: tests/cluster/main.go tests/cluster/go.mod tests/cluster/
 	@command -v go >/dev/null || { echo 'go is missing: install Go 1.26 from https://go.dev/dl, or set KUBEBUILDER_ASSETS' >&2; exit 1; }
 	@echo 'building Kubernetes $(K8S_VERSION)'; mkdir -p $(CLUSTER)
 	@since=$$(date +%s); \
-	CGO_ENABLED=0 go build -C tests/cluster -trimpath -ldflags '$(K8S_LDFLAGS)' -o $(abspath $@) . && \
+	CGO_ENABLED=0 go build -C tests/cluster -trimpath -ldflags '$(call k8s-ldflags,$(K8S_VERSION))' -o $(abspath $@) . && \
 	for name in $(K8S_PROGRAMS); do ln -sf kubernetes $(CLUSTER)/$$name; done && \
+	echo "built in $$(($$(date +%s) - since)) s"
+
+# Its legacy-cloud-providers cannot be had, so that go.mod cannot be complete: hence both flags.
+$(OLDEST)/kube-apiserver: tests/cluster/oldest/main.go tests/cluster/oldest/go.mod tests/cluster/oldest/go.sum
+	@command -v go >/dev/null || { echo 'go is missing: install Go 1.26 from https://go.dev/dl' >&2; exit 1; }
+	@echo 'building kube-apiserver $(OLDEST_VERSION)'; mkdir -p $(OLDEST)
+	@since=$$(date +%s); \
+	CGO_ENABLED=0 go build -C tests/cluster/oldest -mod=mod -tags providerless -trimpath \
+		-ldflags '$(call k8s-ldflags,$(OLDEST_VERSION))' -o $(abspath $@) . && \
 	echo "built in $$(($$(date +%s) - since)) s"

@@ -99,14 +99,16 @@ impl Plane<'_> {
 }
 
 impl Bed {
-    /// Starts everything with its files in `folder`, which is removed when the bed is dropped.
+    /// Starts everything with its files in `folder`, which is removed when the bed is dropped; the API server with
+    /// `more` arguments.
     pub(crate) async fn start(
         programs: &Programs,
         folder: &Path,
         kind: Kind,
+        more: &[&str],
     ) -> Result<Self, String> {
         for _ in 0..3 {
-            match Self::try_start(programs, folder, kind).await {
+            match Self::try_start(programs, folder, kind, more).await {
                 // Somebody else took one of the ports that were free a moment ago.
                 Err(why) if why.contains("address already in use") => {
                     std::fs::create_dir_all(folder).expect("the folder again");
@@ -117,7 +119,12 @@ impl Bed {
         Err("the ports that are free are taken at once, three times".into())
     }
 
-    async fn try_start(programs: &Programs, folder: &Path, kind: Kind) -> Result<Self, String> {
+    async fn try_start(
+        programs: &Programs,
+        folder: &Path,
+        kind: Kind,
+        more: &[&str],
+    ) -> Result<Self, String> {
         let mut processes = match kind {
             Kind::ControlPlane => Processes::new(folder),
             Kind::Node => Processes::in_capsule(folder),
@@ -184,7 +191,8 @@ impl Bed {
             .arg("--audit-policy-file")
             .arg(&audit_policy)
             .arg("--audit-log-path")
-            .arg(&audit_log);
+            .arg(&audit_log)
+            .args(more);
         if kind == Kind::Node {
             let (certificate, key) = authority
                 .client("kube-apiserver", Some("system:masters"))

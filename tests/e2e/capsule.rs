@@ -128,6 +128,26 @@ pub(crate) fn in_path(name: &str) -> Option<PathBuf> {
     places.find(|place| place.is_file())
 }
 
+/// Runs `ip`, here or in the network namespace of a process.
+pub(crate) fn ip(words: &[&str], inside: Option<u32>) -> Result<(), String> {
+    let mut command = match inside {
+        None => Command::new("ip"),
+        Some(id) => {
+            let mut command = Command::new("nsenter");
+            command.args(["--target", &id.to_string(), "--net", "ip"]);
+            command
+        }
+    };
+    let output = command
+        .args(words)
+        .output()
+        .map_err(|why| format!("ip: {why}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+    }
+}
+
 /// The name of the control groups of a node in that folder.
 pub(crate) fn control_group(folder: &Path) -> String {
     let mut hasher = DefaultHasher::new();

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,9 @@ use kube::core::{Request, request};
 use serde_json::{Value, json};
 
 use crate::bed::{self, Bed, Kind, Programs};
+use crate::helm;
 use crate::node::Node;
+use crate::pki;
 use crate::processes::Processes;
 use crate::step;
 
@@ -25,12 +28,16 @@ pub(crate) struct Cluster {
     pub(crate) folder: PathBuf,
     pub(crate) kubeconfig: PathBuf,
     pub(crate) kubectl: Option<PathBuf>,
+    /// What the API server says that it is.
+    pub(crate) version: String,
     pub(crate) audit_log: Option<PathBuf>,
     pub(crate) controllers: bool,
     /// What runs containers, in scenarios of a node.
     pub(crate) node: Option<Node>,
     /// It was there before us, and stays.
     pub(crate) foreign: bool,
+    /// Its minor version: of 1.37, 37.
+    pub(crate) minor: u32,
 }
 
 /// What the API server answered.
@@ -76,44 +83,71 @@ impl Cluster {
                 folder: folder.to_owned(),
                 kubeconfig: kubeconfig.into(),
                 kubectl: Some("kubectl".into()),
+                version: String::new(),
                 audit_log: None,
                 controllers: true,
                 node: None,
                 foreign: true,
+                minor: 0,
             },
-            None => Self::bed(folder, Kind::ControlPlane).await?,
+            None => Self::bed(folder, Kind::ControlPlane, &[]).await?,
         };
         cluster.versioned(since).await
+    }
+
+    /// A control plane of our own, whose API server has these arguments too.
+    pub(crate) async fn with(folder: &Path, more: &[&str]) -> Result<Self, String> {
+        let since = Instant::now();
+        let bed = Self::bed(folder, Kind::ControlPlane, more).await?;
+        bed.versioned(since).await
     }
 
     /// A whole node of our own; only in a [`crate::capsule`].
     pub(crate) async fn open_node(folder: &Path) -> Result<Self, String> {
         let since = Instant::now();
-        Self::bed(folder, Kind::Node).await?.versioned(since).await
+        Self::bed(folder, Kind::Node, &[])
+            .await?
+            .versioned(since)
+            .await
     }
 
-    async fn bed(folder: &Path, kind: Kind) -> Result<Self, String> {
+    async fn bed(folder: &Path, kind: Kind, more: &[&str]) -> Result<Self, String> {
         let programs = Programs::find()?;
-        let bed = Bed::start(&programs, folder, kind).await?;
+        let bed = Bed::start(&programs, folder, kind, more).await?;
         Ok(Self {
             client: bed.client,
             processes: Mutex::new(bed.processes),
             folder: folder.to_owned(),
             kubeconfig: bed.kubeconfig,
             kubectl: programs.own("kubectl"),
+            version: String::new(),
             audit_log: Some(bed.audit_log),
             controllers: bed.controllers,
             node: bed.node,
             foreign: false,
+            minor: 0,
         })
     }
 
     async fn versioned(self, since: Instant) -> Result<Self, String> {
-        let cluster = self;
-        let version = cluster.client.apiserver_version().await;
+        let version = self.client.apiserver_version().await;
         let version = version.map_err(|why| format!("the cluster does not answer: {why}"))?;
         step(&format!("Kubernetes {}", version.git_version), since);
-        Ok(cluster)
+        let minor = version.minor.trim_end_matches('+').parse();
+        let minor = minor.map_err(|_| format!("Kubernetes 1.{}?", version.minor))?;
+        Ok(Self {
+            version: version.git_version,
+            minor,
+            ..self
+        })
+    }
+
+    /// How an API server of this version takes a sleep of so many seconds.
+    pub(crate) fn sleep(&self, seconds: u32) -> Value {
+        match self.minor {
+            ..30 => json!({"exec": {"command": ["sleep", seconds.to_string()]}}),
+            _ => json!({"sleep": {"seconds": seconds}}),
+        }
     }
 
     /// What runs containers; scenarios of a node have it.
@@ -196,14 +230,67 @@ impl Cluster {
             .await
     }
 
+    /// Has kubectl, which must be there, make an object; returns what it warns of.
+    pub(crate) async fn create_by_kubectl(&self, namespace: &str, object: &Value) -> Vec<String> {
+        let file = pki::write(&self.folder, "by-kubectl.json", &object.to_string());
+        let mut command = Command::new(self.kubectl.as_ref().expect("kubectl"));
+        command.env("KUBECONFIG", &self.kubeconfig);
+        command.args(["create", "--namespace", namespace, "--filename"]);
+        command.arg(file).arg("--cache-dir").arg(&self.folder);
+        let output = tokio::task::spawn_blocking(move || command.output()).await;
+        let output = output.expect("no panic").expect("kubectl");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{told}");
+        let warnings = told
+            .lines()
+            .filter_map(|line| line.strip_prefix("Warning: "));
+        warnings.map(str::to_owned).collect()
+    }
+
+    /// Runs Helm of that major version on a Namespace, as a person would; it must succeed. Returns what it says.
+    pub(crate) async fn helm(&self, major: u8, namespace: &str, words: &[&str]) -> String {
+        let mut command = helm::helm(major);
+        command.args(words).args(["--namespace", namespace]);
+        command.env("KUBECONFIG", &self.kubeconfig);
+        let said = tokio::task::spawn_blocking(move || helm::said(&mut command)).await;
+        said.expect("no panic")
+            .unwrap_or_else(|why| panic!("Helm {major}: {why}"))
+    }
+
+    /// Writes a kubeconfig by which whoever has that token comes in.
+    pub(crate) fn kubeconfig_of(&self, name: &str, token: &Value) -> PathBuf {
+        self.kubeconfig_with(name, |file| {
+            file["users"][0]["user"] = json!({"token": token})
+        })
+    }
+
+    /// The same for a ServiceAccount.
+    pub(crate) async fn kubeconfig_of_account(&self, namespace: &str, account: &str) -> PathBuf {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
+        let token = self.create(&path, &json!({}), false).await.accepted();
+        self.kubeconfig_of(&format!("{namespace}-{account}"), &token["status"]["token"])
+    }
+
+    /// Writes a kubeconfig like ours, with a change.
+    pub(crate) fn kubeconfig_with(&self, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
+        let text = std::fs::read_to_string(&self.kubeconfig).expect("a kubeconfig");
+        let mut file: Value = serde_saphyr::from_str(&text).expect("YAML");
+        change(&mut file);
+        let name = format!("{name}.kubeconfig");
+        pki::write(&self.folder, &name, &file.to_string())
+    }
+
     /// For what these functions do not do.
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
     }
 
     pub(crate) async fn delete(&self, path: &str, name: &str) -> Reply {
-        self.send(Request::new(path).delete(name, &DeleteParams::default()))
-            .await
+        self.delete_with(path, name, &DeleteParams::default()).await
+    }
+
+    pub(crate) async fn delete_with(&self, path: &str, name: &str, params: &DeleteParams) -> Reply {
+        self.send(Request::new(path).delete(name, params)).await
     }
 
     /// Makes a namespace in which pods can be made.
@@ -218,17 +305,22 @@ impl Cluster {
         self.create("/api/v1/namespaces", &namespace, false)
             .await
             .accepted();
-        let accounts = format!("/api/v1/namespaces/{name}/serviceaccounts");
-        if self.controllers {
-            eventually("the default ServiceAccount", || async {
-                self.get(&accounts, "default").await.is_accepted()
-            })
-            .await;
-        } else {
-            let account = json!({"metadata": {"name": "default"}});
-            self.create(&accounts, &account, false).await.accepted();
-        }
+        self.has_account(&name).await;
         name
+    }
+
+    /// Waits for the ServiceAccount without which no pod is made in a namespace, or makes it where nobody else does.
+    pub(crate) async fn has_account(&self, namespace: &str) {
+        let accounts = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
+        if !self.controllers {
+            let account = json!({"metadata": {"name": "default"}});
+            // It may have been made before.
+            self.create(&accounts, &account, false).await;
+        }
+        eventually("the default ServiceAccount", || async {
+            self.get(&accounts, "default").await.is_accepted()
+        })
+        .await;
     }
 
     /// Makes something that belongs to no namespace.
@@ -253,8 +345,11 @@ impl Cluster {
         if !self.foreign {
             return;
         }
+        let rbac = "/apis/rbac.authorization.k8s.io/v1";
         for path in [
             WEBHOOKS,
+            &format!("{rbac}/clusterrolebindings"),
+            &format!("{rbac}/clusterroles"),
             "/api/v1/nodes",
             PRIORITY_CLASSES,
             "/api/v1/namespaces",
@@ -301,6 +396,15 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: 
 /// Waits for something that is looked at then.
 pub(crate) async fn arrival<T, F: Future<Output = Option<T>>>(
     what: &str,
+    look: impl FnMut() -> F,
+) -> T {
+    arrival_within(Duration::from_secs(60), what, look).await
+}
+
+/// The same for something that takes its time by itself.
+pub(crate) async fn arrival_within<T, F: Future<Output = Option<T>>>(
+    patience: Duration,
+    what: &str,
     mut look: impl FnMut() -> F,
 ) -> T {
     let since = Instant::now();
@@ -308,7 +412,7 @@ pub(crate) async fn arrival<T, F: Future<Output = Option<T>>>(
         if let Some(found) = look().await {
             return found;
         }
-        assert!(since.elapsed() < Duration::from_secs(60), "never: {what}");
+        assert!(since.elapsed() < patience, "never: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

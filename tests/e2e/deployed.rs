@@ -1,86 +1,83 @@
-//! Podgrace as pods behind its Service, as its users have it.
+//! Podgrace as its users have it: the chart by real Helm, its pods behind its Service, with the certificate that they
+//! make themselves, the namespaces that they watch and the versions that they see.
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
-use kube::api::LogParams;
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, WEBHOOKS, arrival, eventually, pods};
-use crate::pki::{self, Authority};
-use crate::webhook::is_injected;
+use crate::cluster::{Cluster, arrival, eventually, pods};
+use crate::helm;
+use crate::webhook::{get, is_injected};
 
-/// How long it serves on after SIGTERM: longer than a Service takes to send nobody any more.
-const DRAIN_SECONDS: u32 = 3;
+/// The release, and what the chart makes of its name: Deployment, Service, configuration.
+pub(crate) const RELEASE: &str = "podgrace";
 
-/// Two replicas in a namespace of their own.
+/// Where it is installed.
+pub(crate) const NAMESPACE: &str = "podgrace";
+
+/// The Helm that does it.
+const HELM: u8 = 4;
+
+const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/podgrace/deployments";
+
+/// The release on a node, which has one: scenarios that run one after another change it by upgrades.
 pub(crate) struct Deployed {
     pub(crate) cluster: Arc<Cluster>,
-    pub(crate) namespace: String,
-    name: String,
-    ca: String,
 }
 
 impl Deployed {
-    /// Makes everything but the webhook configuration, and waits until all replicas are Ready. `name` must not be
-    /// that of another one.
-    pub(crate) async fn install(cluster: &Arc<Cluster>, name: &str) -> Self {
+    /// Installs the chart, or has the release be as if it had been installed just now, with `values` as Helm's
+    /// arguments for them and everything else as the chart has it. Waits until all replicas are Ready.
+    pub(crate) async fn install(cluster: &Arc<Cluster>, values: &[&str]) -> Self {
         cluster.node().import_podgrace().expect("imported");
-        // The strictest of Pod Security's levels.
-        let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
-        let namespace = format!("{name}-system");
-        let namespace = cluster.labelled_namespace(&namespace, labels).await;
-        let authority = Authority::new("podgrace-e2e-deployed");
-        let pair = authority.server(&[&format!("podgrace.{namespace}.svc")]);
-        let secret = json!({
-            "metadata": {"name": "podgrace-tls"},
-            "type": "kubernetes.io/tls",
-            "stringData": {"tls.crt": pair.certificate, "tls.key": pair.key},
-        });
         let own = Self {
             cluster: Arc::clone(cluster),
-            namespace,
-            name: name.to_owned(),
-            ca: authority.pem,
         };
-        for (path, object) in [
-            (own.path("/api/v1", "secrets"), secret),
-            (own.path("/api/v1", "services"), service()),
-            (own.path("/api/v1", "configmaps"), configuration("enforce")),
-            (own.deployments(), deployment()),
-        ] {
-            cluster.create(&path, &object, false).await.accepted();
-        }
+        own.make_namespace().await;
+        own.upgrade(values).await;
         own.ready(2).await;
         own
     }
 
-    /// Registers the Service as webhook for a namespace's pods, and waits until it is asked.
-    pub(crate) async fn register(&self, namespace: &str, failure_policy: &str) {
-        let name = format!("{namespace}.podgrace.io");
-        let configuration = json!({
-            "metadata": {"name": name},
-            "webhooks": [{
-                "name": name,
-                "clientConfig": {
-                    "service": {"name": "podgrace", "namespace": self.namespace, "path": "/mutate"},
-                    "caBundle": pki::base64(&self.ca),
-                },
-                "rules": [{
-                    "apiGroups": [""], "apiVersions": ["v1"],
-                    "resources": ["pods"], "operations": ["CREATE"], "scope": "Namespaced",
-                }],
-                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-                "failurePolicy": failure_policy,
-                "reinvocationPolicy": "IfNeeded",
-                "sideEffects": "None",
-                "timeoutSeconds": 2,
-                "admissionReviewVersions": ["v1"],
-            }],
-        });
-        self.cluster.global(WEBHOOKS, configuration).await;
-        self.asked(namespace).await;
+    /// Has Helm make the release what the chart and these values say.
+    pub(crate) async fn upgrade(&self, values: &[&str]) {
+        let chart = helm::chart();
+        let words = [
+            "upgrade",
+            "--install",
+            RELEASE,
+            chart.to_str().expect("UTF-8"),
+            "--reset-values",
+            // What a scenario before this one changed by hand.
+            "--force-conflicts",
+        ];
+        self.helm(&[&words, values].concat()).await;
+    }
+
+    /// Its Namespace, at the strictest of Pod Security's levels.
+    async fn make_namespace(&self) {
+        let namespaces = "/api/v1/namespaces";
+        let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+        let namespace = json!({"metadata": {"name": NAMESPACE, "labels": labels}});
+        if self.cluster.get(namespaces, NAMESPACE).await.status == 404 {
+            self.cluster
+                .create(namespaces, &namespace, false)
+                .await
+                .accepted();
+        }
+    }
+
+    /// Runs Helm on the release's Namespace, as a person would; it must succeed.
+    pub(crate) async fn helm(&self, words: &[&str]) -> String {
+        self.cluster.helm(HELM, NAMESPACE, words).await
+    }
+
+    /// A Namespace whose pods are injected, once they are.
+    pub(crate) async fn enforced(&self, name: &str) -> String {
+        let labels = json!({"podgrace.io/mode": "enforce"});
+        let namespace = self.cluster.labelled_namespace(name, labels).await;
+        self.asked(&namespace).await;
+        namespace
     }
 
     /// Waits until a namespace's pods come back injected.
@@ -95,9 +92,8 @@ impl Deployed {
 
     /// Waits until that many replicas and no others are Ready, all of the newest template.
     pub(crate) async fn ready(&self, replicas: u64) {
-        let deployments = self.deployments();
         arrival(&format!("{replicas} replicas of podgrace"), || async {
-            let stored = self.cluster.get(&deployments, "podgrace").await.accepted();
+            let stored = self.cluster.get(DEPLOYMENTS, RELEASE).await.accepted();
             let status = &stored["status"];
             let count = |name: &str| status[name].as_u64().unwrap_or(0);
             let seen = status["observedGeneration"] == stored["metadata"]["generation"];
@@ -109,14 +105,38 @@ impl Deployed {
 
     /// Its pods, also those that are leaving.
     pub(crate) async fn pods(&self) -> Vec<Value> {
-        self.cluster
-            .list(&pods(&self.namespace), "app=podgrace")
-            .await
+        let selector = "app.kubernetes.io/name=podgrace,app.kubernetes.io/instance=podgrace";
+        self.cluster.list(&pods(NAMESPACE), selector).await
+    }
+
+    /// Those that are not.
+    async fn staying(&self) -> Vec<Value> {
+        let mut pods = self.pods().await;
+        pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        pods
+    }
+
+    /// The addresses of its pods.
+    pub(crate) async fn addresses(&self) -> Vec<String> {
+        let pods = self.staying().await;
+        let addresses = pods
+            .iter()
+            .filter_map(|pod| pod["status"]["podIP"].as_str());
+        addresses.map(str::to_owned).collect()
+    }
+
+    /// What each of its pods says of itself, check by check.
+    pub(crate) async fn told(&self) -> Vec<(u16, String)> {
+        let mut told = Vec::new();
+        for address in self.addresses().await {
+            told.push(get(&format!("{address}:8080"), "/readyz?verbose").await);
+        }
+        told
     }
 
     /// The ids of its processes.
     pub(crate) async fn processes(&self) -> Vec<u32> {
-        let pods = self.pods().await;
+        let pods = self.staying().await;
         let statuses = pods
             .iter()
             .map(|pod| &pod["status"]["containerStatuses"][0]);
@@ -126,141 +146,21 @@ impl Deployed {
     }
 
     pub(crate) async fn scale(&self, replicas: u64) {
-        let change = json!({"spec": {"replicas": replicas}});
-        self.cluster
-            .merge(&self.deployments(), "podgrace", &change)
-            .await
-            .accepted();
+        self.change(&json!({"spec": {"replicas": replicas}})).await;
     }
 
     /// Has every replica replaced, as `kubectl rollout restart` does.
     pub(crate) async fn restart(&self) {
-        let annotations = json!({"podgrace-e2e/restarted": "yes"});
-        let change = json!({"spec": {"template": {"metadata": {"annotations": annotations}}}});
+        let now = format!("{:?}", std::time::SystemTime::now());
+        let annotations = json!({"kubectl.kubernetes.io/restartedAt": now});
+        self.change(&json!({"spec": {"template": {"metadata": {"annotations": annotations}}}}))
+            .await;
+    }
+
+    async fn change(&self, change: &Value) {
         self.cluster
-            .merge(&self.deployments(), "podgrace", &change)
+            .merge(DEPLOYMENTS, RELEASE, change)
             .await
             .accepted();
     }
-
-    /// Writes another mode into its ConfigMap. A pod whose metadata changes is looked at by the kubelet at once, which
-    /// otherwise brings a changed ConfigMap within a minute or two.
-    pub(crate) async fn switch(&self, mode: &str) {
-        let path = self.path("/api/v1", "configmaps");
-        let change = configuration(mode);
-        let reply = self.cluster.merge(&path, "podgrace", &change).await;
-        reply.accepted();
-        for pod in self.pods().await {
-            let name = pod["metadata"]["name"].as_str().expect("a name");
-            let change = json!({"metadata": {"annotations": {"hurry": mode}}});
-            let path = pods(&self.namespace);
-            self.cluster.merge(&path, name, &change).await.accepted();
-        }
-    }
-
-    /// What each of its pods logged.
-    pub(crate) async fn logs(&self) -> Vec<String> {
-        let api: Api<Pod> = Api::namespaced(self.cluster.client(), &self.namespace);
-        let mut logs = Vec::new();
-        for pod in self.pods().await {
-            let name = pod["metadata"]["name"].as_str().expect("a name");
-            logs.extend(api.logs(name, &LogParams::default()).await);
-        }
-        logs
-    }
-
-    /// A namespace for pods, registered.
-    pub(crate) async fn namespace_with(&self, failure_policy: &str) -> String {
-        let name = format!("{}-{}", self.name, failure_policy.to_lowercase());
-        let namespace = self.cluster.namespace(&name).await;
-        self.register(&namespace, failure_policy).await;
-        namespace
-    }
-
-    fn deployments(&self) -> String {
-        self.path("/apis/apps/v1", "deployments")
-    }
-
-    fn path(&self, group: &str, kind: &str) -> String {
-        format!("{group}/namespaces/{}/{kind}", self.namespace)
-    }
-}
-
-/// The whole file, as the documentation writes it.
-fn configuration(mode: &str) -> Value {
-    let file =
-        format!("apiVersion: podgrace.io/v1alpha1\nkind: PodgraceConfiguration\nmode: {mode}\n");
-    json!({"metadata": {"name": "podgrace"}, "data": {"podgrace.yaml": file}})
-}
-
-fn service() -> Value {
-    json!({
-        "metadata": {"name": "podgrace"},
-        "spec": {
-            "selector": {"app": "podgrace"},
-            "ports": [{"name": "webhook", "port": 443, "targetPort": "webhook"}],
-        },
-    })
-}
-
-/// As the chart writes it, with files for certificates.
-fn deployment() -> Value {
-    json!({
-        "metadata": {"name": "podgrace"},
-        "spec": {
-            "replicas": 2,
-            "selector": {"matchLabels": {"app": "podgrace"}},
-            "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "template": {
-                "metadata": {"labels": {"app": "podgrace"}},
-                "spec": {
-                    "automountServiceAccountToken": false,
-                    "enableServiceLinks": false,
-                    "securityContext": {
-                        "runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
-                        "seccompProfile": {"type": "RuntimeDefault"},
-                    },
-                    "containers": [{
-                        "name": "podgrace",
-                        "image": crate::node::PODGRACE,
-                        "imagePullPolicy": "Never",
-                        "args": [
-                            "serve", "--offline", "--config=/config/podgrace.yaml",
-                            "--tls-cert-file=/tls/tls.crt", "--tls-key-file=/tls/tls.key",
-                            format!("--drain-time={DRAIN_SECONDS}s"),
-                        ],
-                        "ports": [
-                            {"name": "webhook", "containerPort": 10250},
-                            {"name": "ops", "containerPort": 8080},
-                        ],
-                        "startupProbe": {
-                            "httpGet": {"path": "/livez", "port": "ops"},
-                            "periodSeconds": 1, "failureThreshold": 60,
-                        },
-                        "livenessProbe": {"httpGet": {"path": "/livez", "port": "ops"}},
-                        "readinessProbe": {
-                            "httpGet": {"path": "/readyz", "port": "ops"},
-                            "periodSeconds": 2, "failureThreshold": 1,
-                        },
-                        "securityContext": {
-                            "readOnlyRootFilesystem": true,
-                            "allowPrivilegeEscalation": false,
-                            "capabilities": {"drop": ["ALL"]},
-                        },
-                        "volumeMounts": [
-                            {"name": "tls", "mountPath": "/tls", "readOnly": true},
-                            {"name": "config", "mountPath": "/config", "readOnly": true},
-                        ],
-                    }],
-                    "volumes": [{
-                        "name": "tls",
-                        "secret": {"secretName": "podgrace-tls", "defaultMode": 0o440},
-                    }, {
-                        "name": "config",
-                        "configMap": {"name": "podgrace"},
-                    }],
-                },
-            },
-        },
-    })
 }

@@ -1,7 +1,8 @@
 //! Scenarios on a real API server.
 //!
-//! `e2e run [PART OF A NAME…]` runs them, `e2e up`, `e2e node-up` and `e2e down` start and end a control plane or
-//! a whole node for people; `tests/cluster/cluster.mk` calls them. Without such a word, as in `cargo test`, nothing is run.
+//! `e2e run [PART OF A NAME…]` runs them, `e2e lossless [ROW…]` measures what requests are lost, `e2e up`,
+//! `e2e node-up` and `e2e down` start and end a control plane or a whole node for people, and `e2e image FILE` writes
+//! our image; `tests/cluster/cluster.mk` calls them. Without such a word, as in `cargo test`, nothing is run.
 
 #![allow(
     clippy::print_stdout,
@@ -11,14 +12,18 @@
 
 mod another;
 mod bed;
+mod cable;
 mod capsule;
 mod cluster;
 mod deployed;
 mod dockerfile;
+mod doctor;
 mod generated;
 #[path = "../chart/helm.rs"]
 mod helm;
 mod image;
+#[path = "../lossless/mod.rs"]
+mod lossless;
 mod node;
 mod people;
 mod pki;
@@ -44,10 +49,14 @@ fn main() -> ExitCode {
         ["run", names @ ..] => on_runtime(run(names)),
         // What these two do is done in a capsule, which others make for them.
         ["node-run", folder, names @ ..] => on_runtime(run_node(Path::new(folder), names)),
+        ["lossless", rows @ ..] => on_runtime(lossless(rows)),
+        ["lossless-run", folder, rows @ ..] => on_runtime(run_lossless(Path::new(folder), rows)),
+        ["lossless-load", plan] => lossless::load::run(plan),
         ["node-stay", folder] => on_runtime(people::stay(Path::new(folder))),
         ["up"] => on_runtime(people::up()),
         ["node-up"] => on_runtime(people::node_up()),
         ["down"] => people::down(),
+        ["image", file] => people::image(Path::new(file)),
         // Test runners ask for a list of tests: there is none that they could run.
         words => {
             if !words.contains(&"--list") {
@@ -102,7 +111,7 @@ async fn run(names: &[&str]) -> Result<(), String> {
                 "scenarios of a node: SKIPPED, as PODGRACE_E2E_NODE says",
                 since,
             ),
-            _ => failed.extend(in_capsule(names).await.err()),
+            _ => failed.extend(in_capsule("node-run", names).await.err()),
         }
     }
     if !failed.is_empty() {
@@ -156,25 +165,36 @@ async fn run_on(cluster: &Arc<Cluster>, chosen: &[(&str, Scenario)]) -> Result<(
     Err(format!("failed: {failed}; logs: {}", kept.display()))
 }
 
-/// Runs this program again where a node can be, for the scenarios of a node.
-async fn in_capsule(names: &[&str]) -> Result<(), String> {
+/// Runs this program again where a node can be, with a word for what it does there.
+async fn in_capsule(word: &str, rest: &[&str]) -> Result<(), String> {
     capsule::check().map_err(|why| {
         format!("{why}; PODGRACE_E2E_NODE=skip leaves out the scenarios that need one")
     })?;
     let folder = folder()?;
     let mut processes = Processes::new(folder.path());
-    let words = [OsStr::new("node-run"), folder.path().as_os_str()];
-    let names = names.iter().map(OsStr::new);
-    let command = capsule::command(folder.path(), words.into_iter().chain(names))?;
+    let words = [OsStr::new(word), folder.path().as_os_str()];
+    let rest = rest.iter().map(OsStr::new);
+    let command = capsule::command(folder.path(), words.into_iter().chain(rest))?;
     processes.spawn("node", command)?;
     loop {
         match processes.ended("node") {
             Some(status) if status.success() => return Ok(()),
             // It has said why.
-            Some(_) => return Err("scenarios of a node failed".into()),
+            Some(_) => return Err(format!("{word} failed")),
             None => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
+}
+
+/// Measures what requests are lost.
+async fn lossless(rows: &[&str]) -> Result<(), String> {
+    lossless::check(rows)?;
+    in_capsule("lossless-run", rows).await
+}
+
+async fn run_lossless(folder: &Path, rows: &[&str]) -> Result<(), String> {
+    let run = lossless::run(folder, rows).await;
+    run.map_err(|why| format!("{why}; logs: {}", keep_logs(folder).display()))
 }
 
 async fn run_node(folder: &Path, names: &[&str]) -> Result<(), String> {

@@ -26,8 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 const PAUSE: &str = "localhost/podgrace-pause:1";
 
-/// What pods call Podgrace's own image.
-pub(crate) const PODGRACE: &str = "localhost/podgrace:test";
+/// What the chart calls Podgrace's own image where nobody says otherwise.
+pub(crate) const PODGRACE: &str = concat!("localhost/podgrace:", env!("CARGO_PKG_VERSION"));
 
 /// A running node.
 pub(crate) struct Node {
@@ -95,7 +95,7 @@ impl Node {
         Err(format!("an image cannot be imported: {}", why.trim()))
     }
 
-    /// The same for [`PODGRACE`], once.
+    /// The same for Podgrace's own, once.
     pub(crate) fn import_podgrace(&self) -> Result<(), String> {
         let imported = self.podgrace.get_or_init(|| self.import(&podgrace()?));
         imported.clone()
@@ -108,7 +108,7 @@ impl Node {
         command
     }
 
-    fn containerd_version(&self) -> String {
+    pub(crate) fn containerd_version(&self) -> String {
         let output = self.ctr().arg("version").output();
         let text = output.map_or_else(|_| Vec::new(), |output| output.stdout);
         let text = String::from_utf8_lossy(&text);
@@ -240,6 +240,9 @@ fn kubelet(programs: &Programs, plane: &Plane<'_>, socket: &Path) -> Command {
     let user = format!("system:node:{NAME}");
     let mut command = programs.command("kubelet");
     command
+        // When it ended a hook, sent SIGTERM and saw the exit is read from its log.
+        .env("TZ", "UTC")
+        .arg("--v=3")
         .arg("--config")
         .arg(pki::write(
             plane.folder,
@@ -263,7 +266,7 @@ fn pause() -> Image {
 }
 
 /// Podgrace's image, as the Dockerfile makes it.
-fn podgrace() -> Result<Image, String> {
+pub(crate) fn podgrace() -> Result<Image, String> {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/static/podgrace");
     let program = std::env::var_os("PODGRACE_E2E_BINARY").map_or(built, PathBuf::from);
     let bytes = std::fs::read(&program).unwrap_or_default();

@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::bed::{Bed, Kind, Programs};
-use crate::capsule;
+use crate::capsule::{self, ip};
+use crate::node;
 use crate::processes::Processes;
 
 /// Where it keeps its files.
@@ -28,7 +29,7 @@ fn make_home() -> Result<PathBuf, String> {
 pub(crate) async fn up() -> Result<(), String> {
     let home = make_home()?;
     let programs = Programs::find()?;
-    let bed = Bed::start(&programs, &home, Kind::ControlPlane).await?;
+    let bed = Bed::start(&programs, &home, Kind::ControlPlane, &[]).await?;
     leave(bed.processes, &home)?;
     tell(&programs, &bed.kubeconfig);
     Ok(())
@@ -63,9 +64,21 @@ pub(crate) async fn node_up() -> Result<(), String> {
 /// What runs in the capsule for it.
 pub(crate) async fn stay(home: &Path) -> Result<(), String> {
     let programs = Programs::find()?;
-    let _bed = Bed::start(&programs, home, Kind::Node).await?;
+    let _bed = Bed::start(&programs, home, Kind::Node, &[]).await?;
     std::fs::write(home.join("ready"), "").map_err(|why| why.to_string())?;
     std::future::pending().await
+}
+
+/// Writes our image as an archive that container runtimes load.
+pub(crate) fn image(file: &Path) -> Result<(), String> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|why| why.to_string())?;
+    let written = node::podgrace()?
+        .write(folder)
+        .map_err(|why| why.to_string())?;
+    std::fs::rename(written, file).map_err(|why| why.to_string())?;
+    println!("{} holds {}", file.display(), node::PODGRACE);
+    Ok(())
 }
 
 fn leave(processes: Processes, home: &Path) -> Result<(), String> {
@@ -117,25 +130,6 @@ fn cable(inside: u32) -> Result<String, String> {
         return Ok(there);
     }
     Err("no network device can be made to the node (ip link add … type veth)".into())
-}
-
-fn ip(words: &[&str], inside: Option<u32>) -> Result<(), String> {
-    let mut command = match inside {
-        None => Command::new("ip"),
-        Some(id) => {
-            let mut command = Command::new("nsenter");
-            command.args(["--target", &id.to_string(), "--net", "ip"]);
-            command
-        }
-    };
-    let output = command
-        .args(words)
-        .output()
-        .map_err(|why| format!("ip: {why}"))?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-    }
 }
 
 /// The kubeconfig for programs out here.

@@ -1,6 +1,7 @@
 //! Throw-away certificates.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -37,11 +38,22 @@ impl Authority {
 
     /// For a server of these DNS names and addresses.
     pub(crate) fn server(&self, hosts: &[&str]) -> Pair {
+        self.pair(&Self::serving(hosts))
+    }
+
+    /// The same, of yesterday.
+    pub(crate) fn expired(&self, hosts: &[&str]) -> Pair {
+        let mut params = Self::serving(hosts);
+        params.not_after = (SystemTime::now() - Duration::from_secs(24 * 3600)).into();
+        self.pair(&params)
+    }
+
+    fn serving(hosts: &[&str]) -> CertificateParams {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let mut params = CertificateParams::new(hosts).expect("hosts");
         params.distinguished_name = names("server", None);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        self.pair(&params)
+        params
     }
 
     /// For a client whom Kubernetes calls by that name, in that group.

@@ -1,6 +1,6 @@
 //! The real `podgrace serve`, as an API server meets it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -13,55 +13,78 @@ use crate::pki::{self, Authority};
 pub(crate) struct Webhook {
     cluster: Arc<Cluster>,
     name: String,
-    ca: String,
+    authority: Authority,
     /// What it is started with.
     arguments: Vec<String>,
     /// Where it listens, `HOST:PORT`.
     pub(crate) address: String,
+    /// Where it tells of itself.
+    ops: String,
+}
+
+/// Where a server listens and where it tells of itself, by its log.
+pub(crate) async fn serving(log: &Path) -> (String, String) {
+    arrival("podgrace serves", || async {
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        let mut lines = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let serving = lines.find(|line| line["message"] == "serving")?;
+        let address = |key: &str| serving[key].as_str().map(str::to_owned);
+        Some((address("webhook")?, address("ops")?))
+    })
+    .await
+}
+
+/// What is served in plain HTTP at an address: status and text.
+pub(crate) async fn get(address: &str, path: &str) -> (u16, String) {
+    let answer = reqwest::get(format!("http://{address}{path}")).await;
+    let answer = answer.expect("an answer");
+    (
+        answer.status().as_u16(),
+        answer.text().await.expect("a text"),
+    )
 }
 
 impl Webhook {
     /// Starts a server with that configuration file, or none.
     pub(crate) async fn start(cluster: &Arc<Cluster>, name: &str, config: Option<&str>) -> Self {
-        Self::start_with(cluster, name, config, "--offline".to_owned()).await
+        let mut more = vec![format!("--kubeconfig={}", cluster.kubeconfig.display())];
+        if let Some(config) = config {
+            let file = pki::write(&cluster.folder, &format!("{name}.yaml"), config);
+            more.push(format!("--config={}", file.display()));
+        }
+        let webhook = Self::start_with(cluster, name, more).await;
+        webhook.knows_its_cluster().await;
+        webhook
     }
 
-    /// The same of a server that reads its cluster: what Namespaces say counts.
-    pub(crate) async fn start_reading(cluster: &Arc<Cluster>, name: &str, config: &str) -> Self {
-        let kubeconfig = format!("--kubeconfig={}", cluster.kubeconfig.display());
-        Self::start_with(cluster, name, Some(config), kubeconfig).await
-    }
-
-    async fn start_with(
+    /// Starts a server with these arguments, beside those that say where it listens and with which certificate.
+    pub(crate) async fn start_with(
         cluster: &Arc<Cluster>,
         name: &str,
-        config: Option<&str>,
-        reads: String,
+        more: impl IntoIterator<Item = String>,
     ) -> Self {
         let authority = Authority::new("podgrace-e2e-webhook");
         let host = host();
         let pair = authority.server(&[&host]);
-        let folder = &cluster.folder;
-        let (certificate, key) = pair.write(folder, name);
+        let (certificate, key) = pair.write(&cluster.folder, name);
         let mut arguments = vec![
             "serve".to_owned(),
-            reads,
             "--log-format=json".to_owned(),
-            "--log=debug".to_owned(),
+            "--log=info,podgrace=debug".to_owned(),
             "--ops-listen=127.0.0.1:0".to_owned(),
             format!("--tls-cert-file={}", certificate.display()),
             format!("--tls-key-file={}", key.display()),
         ];
-        if let Some(config) = config {
-            let file = pki::write(folder, &configuration_file(name), config);
-            arguments.push(format!("--config={}", file.display()));
-        }
+        arguments.extend(more);
         let mut webhook = Self {
             cluster: Arc::clone(cluster),
             name: name.to_owned(),
-            ca: authority.pem,
+            authority,
             arguments,
             address: format!("{host}:0"),
+            ops: String::new(),
         };
         webhook.run().await;
         webhook
@@ -82,17 +105,41 @@ impl Webhook {
             processes.start(&self.name, command).expect("started");
             processes.log(&self.name)
         };
-        let port = arrival("podgrace serves", || async {
-            let text = std::fs::read_to_string(&log).unwrap_or_default();
-            let mut lines = text
-                .lines()
-                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            let serving = lines.find(|line| line["message"] == "serving")?;
-            let address = serving["webhook"].as_str()?;
-            Some(address.rsplit(':').next()?.to_owned())
+        let (webhook, ops) = serving(&log).await;
+        let port = webhook.rsplit(':').next().unwrap_or_default();
+        self.address = format!("{}:{port}", host());
+        self.ops = ops;
+    }
+
+    /// Waits until it has seen the namespaces and the versions.
+    pub(crate) async fn knows_its_cluster(&self) {
+        eventually("podgrace serve knows its cluster", || async {
+            let (_, text) = self.ready().await;
+            !text.contains("ok, but")
         })
         .await;
-        self.address = format!("{}:{port}", host());
+    }
+
+    /// What it says of itself, check by check.
+    pub(crate) async fn ready(&self) -> (u16, String) {
+        get(&self.ops, "/readyz?verbose").await
+    }
+
+    /// The lines of its metrics that begin so.
+    pub(crate) async fn metrics(&self, begin: &str) -> Vec<String> {
+        let (_, text) = get(&self.ops, "/metrics").await;
+        let lines = text.lines().filter(|line| line.starts_with(begin));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// Puts another certificate in the place of its files: one that is valid, or one that has expired.
+    pub(crate) fn replace_certificate(&self, valid: bool) {
+        let host = host();
+        let pair = match valid {
+            true => self.authority.server(&[&host]),
+            false => self.authority.expired(&[&host]),
+        };
+        pair.write(&self.cluster.folder, &self.name);
     }
 
     pub(crate) fn kill(&self) {
@@ -113,7 +160,7 @@ impl Webhook {
     /// The same in a namespace that does not take every pod; `pod` is called `registered`.
     pub(crate) async fn register_pod(&self, name: &str, namespace: &str, pod: &Value) {
         let name = format!("{name}.podgrace.io");
-        let configuration = registration(&name, namespace, &self.address, &self.ca);
+        let configuration = registration(&name, namespace, &self.address, &self.authority.pem);
         self.cluster.global(WEBHOOKS, configuration).await;
         let log = {
             let processes = self.cluster.processes.lock().expect("no panic");
@@ -127,28 +174,62 @@ impl Webhook {
         })
         .await;
     }
+
+    /// Has the API server connect anew, as it does for another bundle: this one holds the CA twice.
+    pub(crate) async fn register_again(&self) {
+        let name = format!("{}.podgrace.io", self.name);
+        let mut found = self.cluster.get(WEBHOOKS, &name).await.accepted();
+        let client = &mut found["webhooks"][0]["clientConfig"];
+        let bundle = format!("{0}{0}", self.authority.pem);
+        let once = client["caBundle"] == pki::base64(&self.authority.pem);
+        let bundle = if once { &bundle } else { &self.authority.pem };
+        client["caBundle"] = pki::base64(bundle).into();
+        let change = json!({"webhooks": found["webhooks"]});
+        self.cluster
+            .merge(WEBHOOKS, &name, &change)
+            .await
+            .accepted();
+    }
+
+    /// Registers it for the pods of every namespace that a selector chooses, and waits for nothing.
+    pub(crate) async fn register_where(&self, selector: Value) {
+        let name = format!("{}.podgrace.io", self.name);
+        let mut configuration = registration(&name, "", &self.address, &self.authority.pem);
+        configuration["webhooks"][0]["namespaceSelector"] = selector;
+        self.cluster.global(WEBHOOKS, configuration).await;
+    }
 }
 
 impl Webhook {
-    /// How an API server reaches it, where no Service leads to it.
-    pub(crate) fn client_config(&self, path: &str) -> Value {
-        json!({"url": format!("https://{}{path}", self.address), "caBundle": pki::base64(&self.ca)})
+    /// The CA of its certificate, in PEM.
+    pub(crate) fn ca(&self) -> &str {
+        &self.authority.pem
     }
 
-    /// Writes its configuration file anew.
-    pub(crate) fn reconfigure(&self, config: &str) {
-        pki::write(
-            &self.cluster.folder,
-            &configuration_file(&self.name),
-            config,
-        );
+    /// Has it serve another certificate of the same CA: one that has expired, or one that has not.
+    pub(crate) fn serve_certificate(&self, has_expired: bool) {
+        let hosts = [&*host()];
+        let pair = match has_expired {
+            true => self.authority.expired(&hosts),
+            false => self.authority.server(&hosts),
+        };
+        pair.write(&self.cluster.folder, &self.name);
+    }
+
+    /// Rewrites its configuration file; it must have been started with one.
+    pub(crate) fn configure(&self, text: &str) {
+        pki::write(&self.cluster.folder, &format!("{}.yaml", self.name), text);
+    }
+
+    /// How an API server reaches it, where no Service leads to it.
+    pub(crate) fn client_config(&self, path: &str) -> Value {
+        json!({"url": format!("https://{}{path}", self.address), "caBundle": pki::base64(&self.authority.pem)})
     }
 
     /// How often it was asked about a pod, or about a workload as `deployments/web`.
     pub(crate) fn calls(&self, namespace: &str, name: &str) -> usize {
-        self.log()
-            .matches(&format!(" {namespace}/{name}: "))
-            .count()
+        let log = self.log();
+        log.matches(&format!(" {namespace}/{name}: ")).count()
     }
 
     /// What it logged.
@@ -159,10 +240,6 @@ impl Webhook {
         };
         std::fs::read_to_string(log).unwrap_or_default()
     }
-}
-
-fn configuration_file(name: &str) -> String {
-    format!("{name}.yaml")
 }
 
 /// A configuration of one webhook on the creation of a namespace's pods.

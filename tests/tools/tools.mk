@@ -38,4 +38,4 @@ endif
 	$(E2E) run chart
 
 chart-golden: helm ## Rewrite what the chart is expected to make; read the difference before you commit it
-	UPDATE_GOLDEN=1 cargo test --quiet --test chart -- --include-ignored is_rendered
+	UPDATE_GOLDEN=1 cargo test --quiet --test chart -- --include-ignored is_rendered shows_what

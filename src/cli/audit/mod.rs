@@ -1,46 +1,51 @@
 //! `podgrace audit`: what would be injected, what contradicts itself, what loses requests.
 
+mod files;
 mod fix;
 mod known;
+mod live;
 mod outputs;
 mod progress;
 mod rules;
 
-use std::path::Path;
-
+use anyhow::bail;
+use clap::ArgGroup;
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser as _;
 
-use super::input::{Files, Surroundings};
-use super::{Status, complain};
-use crate::audit::{Auditor, Options, Report};
+use super::input::{Files, Planner, Surroundings};
+use super::live::Selection;
+use super::{Status, complain, wait};
+use crate::audit::{Options, Report};
 use crate::lifecycle::audit::{RULES, Rule, Severity};
-use crate::manifests::{self, Source, SourceError};
+use crate::manifests;
 use crate::report::audit::{Next, Paths, Run};
 use fix::fix;
 use known::Known;
 use outputs::Outputs;
-use progress::Progress;
 
-/// How many bytes of files are kept between the two looks at them; the rest are read again.
-const KEPT: usize = 16 << 20;
-/// How many bytes of files are judged at a time.
-const AT_A_TIME: usize = 4 << 20;
 /// How many unreadable documents are told one by one.
 const TOLD: usize = 10;
 
-/// Say what manifests would get, what contradicts itself in them, and what loses requests.
+/// Say what pods would get, what contradicts itself in them, and what loses requests.
 ///
-/// Worst first, with file, line, and what to write instead. Exit code 0 if nothing is found, 1 for findings
-/// of the severity of --fail-on or worse, 2 if something could not be read.
+/// Of manifests (-f), or else of a cluster: that of the kubeconfig's current context and its namespace, as
+/// kubectl would take them, unless --context, -n or -A says otherwise. A cluster is only read.
+///
+/// Worst first, with file and line or the object's field, and what to write instead. Exit code 0 if nothing
+/// is found, 1 for findings of the severity of --fail-on or worse, 2 if something could not be read.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(group = ArgGroup::new("live").multiple(true).conflicts_with("filename")
+    .args(["kubeconfig", "context", "all_namespaces", "selector"]))]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
     files: Files,
+    #[command(flatten)]
+    selection: Selection,
     #[command(flatten)]
     surroundings: Surroundings,
     #[command(flatten)]
@@ -69,15 +74,16 @@ enum Command {
     Rules(rules::Arguments),
 }
 
+/// The mildest severity that makes the exit code 1.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum FailOn {
+pub(super) enum FailOn {
     Error,
     Warning,
     Info,
 }
 
 impl FailOn {
-    fn severity(self) -> Severity {
+    pub(super) fn severity(self) -> Severity {
         match self {
             Self::Error => Severity::Error,
             Self::Warning => Severity::Warning,
@@ -96,12 +102,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     if let Some(Command::Rules(arguments)) = &arguments.command {
         return rules::run(arguments);
     }
+    if arguments.fix && arguments.files.is_empty() {
+        bail!("--fix writes files, and a cluster is only read: name the files with -f");
+    }
     let baseline = arguments.known.read()?;
     let fixed = match arguments.fix {
         true => fix(&arguments.files, &arguments.surroundings, arguments.quiet)?,
         false => Status::Clean,
     };
-    let mut report = report(arguments)?;
+    let mut report = match arguments.files.is_empty() {
+        true => wait(live::report(arguments))?,
+        false => files::report(arguments)?,
+    };
     if !arguments.quiet {
         tell_unreadable(&report);
         for kind in &report.not_looked_at {
@@ -117,14 +129,41 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     arguments
         .known
         .settle(baseline.as_ref(), &mut report, &run.rules, quiet)?;
-    let next = Next {
-        inject: format!("podgrace inject --diff{}", arguments.files.arguments()),
-    };
+    let next = arguments.next();
     arguments.outputs.write(&report, &run, &next)?;
     Ok(match fixed {
         Status::Error => fixed,
         _ => status(&report, run.fail_on),
     })
+}
+
+impl Arguments {
+    /// The command that shows what would be added.
+    fn next(&self) -> Next {
+        match self.files.is_empty() {
+            true => {
+                let cluster = self.selection.cluster.arguments();
+                Next::Explain(format!("{cluster}{}", self.surroundings.arguments(false)))
+            }
+            false => Next::Inject(format!(
+                "podgrace inject --diff{}{}",
+                self.files.arguments(),
+                self.surroundings.arguments(true)
+            )),
+        }
+    }
+
+    /// What holds for the audit.
+    fn options(&self, planner: Planner) -> Options {
+        Options {
+            default_namespace: planner.default_namespace().map(str::to_owned),
+            kinds: planner.configuration.kinds().clone(),
+            policy: planner.policy,
+            rules: self.rule.clone(),
+            skipped_rules: self.skip_rule.clone(),
+            lives: self.outputs.show_lives(),
+        }
+    }
 }
 
 /// The rules that are told of.
@@ -179,105 +218,7 @@ fn tell_unreadable(report: &Report) {
             "{} documents are templates, the first in {}; render them first: helm template CHART | podgrace \
              audit -f -",
             templates.len(),
-            first.file
+            first.file.as_deref().unwrap_or("-")
         ));
     }
-}
-
-/// A file between the two looks at it.
-enum Entry {
-    /// Still in memory: it is small, or can be read only once.
-    Kept(Source),
-    /// To be read again.
-    Named(String),
-    /// Not readable.
-    Failed(SourceError),
-}
-
-fn report(arguments: &Arguments) -> anyhow::Result<Report> {
-    let planner = arguments.surroundings.planner()?;
-    let mut auditor = Auditor::new(Options {
-        default_namespace: planner.default_namespace().map(str::to_owned),
-        kinds: planner.configuration.kinds().clone(),
-        policy: planner.policy,
-        rules: arguments.rule.clone(),
-        skipped_rules: arguments.skip_rule.clone(),
-        lives: arguments.outputs.show_lives(),
-    });
-    // What these say counts before what the input says.
-    for source in arguments.surroundings.namespace_sources()? {
-        auditor.learn(&source);
-        let part = auditor.judge_namespaces(&source);
-        auditor.add(part);
-    }
-    let entries = learn(arguments, &mut auditor);
-    let mut progress = Progress::new(entries.len(), arguments.quiet);
-    let mut batch = Vec::new();
-    let mut bytes = 0;
-    for entry in entries {
-        let source = match entry {
-            Entry::Kept(source) => Ok(source),
-            Entry::Named(name) => read_again(name),
-            Entry::Failed(error) => Err(error),
-        };
-        match source {
-            Ok(source) => {
-                bytes += source.bytes.len();
-                batch.push(source);
-            }
-            // Behind what was read before it.
-            Err(error) => {
-                judge(&mut auditor, &mut batch, &mut progress);
-                auditor.unreadable(error);
-            }
-        }
-        if bytes >= AT_A_TIME {
-            judge(&mut auditor, &mut batch, &mut progress);
-            bytes = 0;
-        }
-    }
-    judge(&mut auditor, &mut batch, &mut progress);
-    Ok(auditor.finish())
-}
-
-/// The first look: what surrounds the workloads.
-fn learn(arguments: &Arguments, auditor: &mut Auditor) -> Vec<Entry> {
-    let mut kept = 0;
-    let mut entries = Vec::new();
-    for source in arguments.files.sources() {
-        entries.push(match source {
-            Ok(source) => {
-                auditor.learn(&source);
-                // Standard input and pipes are gone once they are read.
-                let is_file = source.name != "-" && Path::new(&source.name).is_file();
-                if is_file && kept + source.bytes.len() > KEPT {
-                    Entry::Named(source.name)
-                } else {
-                    kept += source.bytes.len();
-                    Entry::Kept(source)
-                }
-            }
-            Err(error) => Entry::Failed(error),
-        });
-    }
-    entries
-}
-
-fn read_again(name: String) -> Result<Source, SourceError> {
-    match std::fs::read(&name) {
-        Ok(bytes) => Ok(Source { name, bytes }),
-        Err(error) => Err(SourceError {
-            name,
-            message: error.to_string(),
-        }),
-    }
-}
-
-/// The second look.
-fn judge(auditor: &mut Auditor, batch: &mut Vec<Source>, progress: &mut Progress) {
-    for part in auditor.judge_all(batch) {
-        auditor.add(part);
-    }
-    progress.advance(batch.len());
-    batch.clear();
 }

@@ -8,34 +8,29 @@ const SILENT_FOR: Duration = Duration::from_secs(1);
 /// How often the line is written anew.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// A line on a terminal that says how many files are done, once a scan takes long.
+/// A line on a terminal that says how far it is, once a scan takes long.
 pub(super) struct Progress {
-    total: usize,
-    done: usize,
     next: Option<Instant>,
     is_shown: bool,
 }
 
 impl Progress {
-    /// None of `total` files is done. Nothing is shown where nobody sees it, or wants to.
-    pub(super) fn new(total: usize, quiet: bool) -> Self {
+    /// Nothing is shown where nobody sees it, or wants to.
+    pub(super) fn new(quiet: bool) -> Self {
         let is_seen = !quiet && std::io::stderr().is_terminal();
         Self {
-            total,
-            done: 0,
             next: is_seen.then(|| Instant::now() + SILENT_FOR),
             is_shown: false,
         }
     }
 
-    /// So many more are done.
-    pub(super) fn advance(&mut self, files: usize) {
-        self.done += files;
+    /// This far it is.
+    pub(super) fn tell(&mut self, text: impl FnOnce() -> String) {
         let now = Instant::now();
         if self.next.is_some_and(|next| now >= next) {
             self.next = Some(now + EVERY);
             self.is_shown = true;
-            self.write(&format!("podgrace: {} of {} files", self.done, self.total));
+            self.write(&format!("podgrace: {}", text()));
         }
     }
 

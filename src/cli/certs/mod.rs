@@ -5,10 +5,8 @@ mod objects;
 mod rotate;
 mod status;
 
-use anyhow::Context as _;
-
-use super::Status;
 use super::access::ClusterArguments;
+use super::{Status, wait};
 pub(super) use objects::CertificateObjects;
 
 /// Look at the serving certificate, renew it, or make one for files.
@@ -31,15 +29,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
         Command::Rotate(arguments) => wait(rotate::run(arguments)),
         Command::Generate(arguments) => generate::run(arguments),
     }
-}
-
-fn wait(work: impl Future<Output = anyhow::Result<Status>>) -> anyhow::Result<Status> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime
-        .context("the runtime does not start")?
-        .block_on(work)
 }
 
 /// The cluster, and what in it has to do with the certificate.

@@ -5,11 +5,12 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Where;
 use crate::certs::{Certificate, Inspection};
 use crate::cli::Status;
+use crate::lifecycle::seconds;
 
 /// Tell how the certificate is doing that podgrace serve keeps: 0 where all is well, 1 where not.
 #[derive(Debug, clap::Args)]
@@ -106,7 +107,7 @@ fn line(certificate: &Certificate, now: Timestamp) -> String {
     let left = certificate.not_after.duration_since(now);
     let left = match left.is_negative() {
         true => "EXPIRED".to_owned(),
-        false => format!("{} left", rough(left)),
+        false => format!("{} left", seconds::rough(left.as_secs().unsigned_abs())),
     };
     format!(
         "{} by {}, until {} ({left}), SHA-256 {}…",
@@ -115,14 +116,4 @@ fn line(certificate: &Certificate, now: Timestamp) -> String {
         certificate.not_after,
         certificate.fingerprint.get(..16).unwrap_or_default()
     )
-}
-
-/// `59 days`, `7 h`, `30 s`.
-fn rough(duration: SignedDuration) -> String {
-    match duration.as_secs() {
-        seconds if seconds >= 2 * 86_400 => format!("{} days", seconds / 86_400),
-        seconds if seconds >= 2 * 3_600 => format!("{} h", seconds / 3_600),
-        seconds if seconds >= 120 => format!("{} min", seconds / 60),
-        seconds => format!("{seconds} s"),
-    }
 }

@@ -1,7 +1,5 @@
 //! `podgrace demo`: the real webhook on loopback, asked as an API server would ask it.
 
-mod client;
-
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,21 +7,23 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::Status;
+use super::call::{Client, Reply, review};
 use crate::certs::Authority;
 use crate::lifecycle::annotations::Said;
 use crate::lifecycle::json::{Object, StrMap};
+use crate::lifecycle::loss::Others;
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::timeline::{Life, life};
 use crate::manifests;
 use crate::report;
 use crate::server::{CertificateSource, Engine, Identity, Options};
 use crate::workload::Kinds;
-
-use client::{Client, Reply};
 
 /// Show what the webhook does: the real HTTPS server on loopback, real AdmissionReviews, no cluster.
 #[derive(Debug, clap::Args)]
@@ -131,7 +131,15 @@ async fn show() -> anyhow::Result<()> {
         },
         std::future::pending(),
     ));
-    let client = Client::new(address, NAME, authority.ca)?;
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.ca)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let client = Client {
+        address: address.to_string(),
+        name: NAME.to_owned(),
+        path: "/mutate?timeout=2s".to_owned(),
+        verifier: WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?,
+    };
     let mut out = anstream::stdout().lock();
     writeln!(
         out,
@@ -140,7 +148,8 @@ async fn show() -> anyhow::Result<()> {
     )?;
     for (index, scene) in SCENES.iter().enumerate() {
         let pod = pod(scene)?;
-        let reply = client.create(scene.namespace, &pod).await?;
+        let review = review(scene.namespace, &pod, false);
+        let reply = client.connect().await?.post(&review).await?;
         scene.print(&mut out, index + 1, &pod, &reply)?;
     }
     out.write_all(NEXT.as_bytes())?;
@@ -212,7 +221,7 @@ fn indent(out: &mut impl std::io::Write, text: &str) -> anyhow::Result<()> {
 fn pod_life(pod: &Value) -> anyhow::Result<Life> {
     let json = pod.to_string();
     let Object(pod): Object<Pod<'_>> = serde_json::from_str(&json)?;
-    Ok(life(&pod))
+    Ok(life(&pod, Others::default()))
 }
 
 /// The pod that the scene's workload makes, as the API server shows it: with its defaults.

@@ -4,6 +4,7 @@ use json_patch::jsonptr::Token;
 use serde_json::Value;
 
 use super::super::annotations::is_ours;
+use super::super::loss::Others;
 
 /// The object that makes the pods, as far as rules ask. Of a pod that stands alone only the kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -160,6 +161,18 @@ impl Controller {
         }
     }
 
+    /// Who serves while one of its pods ends. Where nobody says how many there are, there may be several.
+    pub fn others(&self) -> Others {
+        let stated = self.replicas.is_some() || self.autoscaler.is_some();
+        let fewest = self.fewest();
+        let taken = self.taken_by_rollout();
+        Others {
+            none: stated && fewest == 1,
+            none_in_rollout: self.strategy == Strategy::Recreate
+                || stated && fewest > 0 && taken.is_some_and(|taken| taken >= fewest),
+        }
+    }
+
     /// Whether it replaces its pods by itself when their template changes.
     pub fn rolls_out(&self) -> bool {
         matches!(
@@ -253,6 +266,35 @@ mod tests {
                 Some(taken),
                 "{spec}"
             );
+        }
+    }
+
+    #[test]
+    fn who_is_left_is_known_where_somebody_says_how_many_there_are() {
+        let said = |none, none_in_rollout| Others {
+            none,
+            none_in_rollout,
+        };
+        let no_surge = json!({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}});
+        for (spec, expected) in [
+            (json!({}), said(false, false)),
+            (json!({"strategy": no_surge}), said(false, false)),
+            (json!({"strategy": {"type": "Recreate"}}), said(false, true)),
+            (json!({"replicas": 1}), said(true, false)),
+            (
+                json!({"replicas": 1, "strategy": no_surge}),
+                said(true, true),
+            ),
+            (
+                json!({"replicas": 3, "strategy": no_surge}),
+                said(false, false),
+            ),
+            (
+                json!({"replicas": 3, "strategy": {"type": "Recreate"}}),
+                said(false, true),
+            ),
+        ] {
+            assert_eq!(deployment(spec.clone()).others(), expected, "{spec}");
         }
     }
 

@@ -40,6 +40,26 @@ pub struct Fix {
     pub patch: Vec<PatchOperation>,
 }
 
+impl Finding {
+    /// The field from the workload on, as people write it: `spec.template.spec.containers[0].lifecycle`.
+    pub fn field(&self) -> String {
+        let mut field = String::new();
+        for name in self.pointer.split('/').skip(1) {
+            let name = name.replace("~1", "/").replace("~0", "~");
+            let is = |may: fn(char) -> bool| name.chars().all(may);
+            if is(|c| c.is_ascii_digit()) {
+                field += &format!("[{name}]");
+            } else if is(|c| c.is_ascii_alphanumeric() || c == '_') {
+                let dot = if field.is_empty() { "" } else { "." };
+                field += &format!("{dot}{name}");
+            } else {
+                field += &format!("['{name}']");
+            }
+        }
+        field
+    }
+}
+
 impl Fix {
     /// What to do, where no line says it.
     pub(super) fn advice(what: impl Into<String>) -> Self {

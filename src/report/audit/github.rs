@@ -12,7 +12,8 @@ use crate::report::page::clean;
 pub fn github(report: &Report, run: &Run) -> String {
     let mut out = String::new();
     for unreadable in &report.unreadable {
-        let properties = place(run, &unreadable.file, unreadable.at);
+        let file = unreadable.file.as_deref();
+        let properties = file.map_or(String::new(), |file| place(run, file, unreadable.at));
         let message = &unreadable.message;
         command(&mut out, "error", &properties, "not readable", message);
     }
@@ -24,14 +25,14 @@ pub fn github(report: &Report, run: &Run) -> String {
             Severity::Info => "notice",
         };
         let looked = &report.workloads[found.workload];
-        let place = &found.place;
-        // An object of a cluster is in no file.
-        let at = (place.line > 0).then_some((place.line, place.column));
-        let properties = match at {
-            Some(_) => self::place(run, &place.file, at),
-            None => String::new(),
-        };
-        let title = format!("{}: {}", finding.rule.name, looked.title());
+        // An object of a cluster is in no file, and its annotation stands with the run alone.
+        let properties = found.place.as_ref().map_or(String::new(), |at| {
+            place(run, &at.file, Some((at.line, at.column)))
+        });
+        let mut title = format!("{}: {}", finding.rule.name, looked.title());
+        if let (None, Some(namespace)) = (&found.place, &looked.namespace) {
+            title += &format!(" in {namespace}");
+        }
         command(&mut out, word, &properties, &title, &sentences(found));
     }
     out

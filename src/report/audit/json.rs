@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::audit::{Counts, Found, Report};
+use crate::audit::{Cluster, Counts, Found, Report};
 use crate::lifecycle::audit::{Fix, Rule, Severity};
 
 /// The whole document.
@@ -18,13 +18,14 @@ pub struct Json<'r> {
 struct Finding<'r> {
     rule: &'static str,
     severity: Severity,
-    file: &'r str,
-    line: usize,
-    column: usize,
+    file: Option<&'r str>,
+    line: Option<usize>,
+    column: Option<usize>,
     kind: &'r str,
     namespace: Option<&'r str>,
     name: &'r str,
     container: Option<&'r str>,
+    field: String,
     message: &'r str,
     fix: Option<&'r Fix>,
 }
@@ -34,6 +35,9 @@ struct Finding<'r> {
 struct Summary<'r> {
     #[serde(flatten)]
     counts: Counts,
+    /// The cluster that was read instead of files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<&'r Cluster>,
     /// The rules that found something.
     rules: BTreeMap<&'static str, OfRule>,
     /// What somebody accepts.
@@ -71,7 +75,7 @@ struct NotLookedAt<'r> {
 
 #[derive(Debug, Serialize)]
 struct Unreadable<'r> {
-    file: &'r str,
+    file: Option<&'r str>,
     line: Option<usize>,
     column: Option<usize>,
     message: &'r str,
@@ -92,7 +96,7 @@ pub fn json(report: &Report) -> Json<'_> {
         reason: &accepted.reason,
     });
     let unreadable = report.unreadable.iter().map(|unreadable| Unreadable {
-        file: &unreadable.file,
+        file: unreadable.file.as_deref(),
         line: unreadable.at.map(|(line, _)| line),
         column: unreadable.at.map(|(_, column)| column),
         message: &unreadable.message,
@@ -110,6 +114,7 @@ pub fn json(report: &Report) -> Json<'_> {
         findings: report.findings.iter().map(|f| finding(report, f)).collect(),
         summary: Summary {
             counts: report.counts(),
+            cluster: report.cluster.as_ref(),
             rules,
             accepted_findings: accepted.collect(),
             not_looked_at_kinds: not_looked_at.collect(),
@@ -128,17 +133,18 @@ fn of_rule(rule: &'static Rule) -> OfRule {
 
 fn finding<'r>(report: &'r Report, found: &'r Found) -> Finding<'r> {
     let looked = &report.workloads[found.workload];
-    let finding = &found.finding;
+    let (finding, place) = (&found.finding, found.place.as_ref());
     Finding {
         rule: finding.rule.name,
         severity: finding.severity,
-        file: &found.place.file,
-        line: found.place.line,
-        column: found.place.column,
+        file: place.map(|place| &*place.file),
+        line: place.map(|place| place.line),
+        column: place.map(|place| place.column),
         kind: &looked.kind,
         namespace: looked.namespace.as_deref(),
         name: &looked.name,
         container: finding.container.as_deref(),
+        field: finding.field(),
         message: &finding.message,
         fix: finding.fix.as_ref(),
     }

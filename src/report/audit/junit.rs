@@ -1,5 +1,5 @@
-//! The report as JUnit XML, which most CI systems show as test results: a suite for each file, a case for
-//! each workload and rule.
+//! The report as JUnit XML, which most CI systems show as test results: a suite for each file, or each namespace
+//! of a cluster, and a case for each workload and rule.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -16,7 +16,16 @@ struct Case<'r> {
     accepted: Vec<&'r str>,
 }
 
-/// One file.
+/// What a suite stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Of<'r> {
+    File(&'r str),
+    Namespace(&'r str),
+    /// What of a cluster is in no namespace.
+    Cluster,
+}
+
+/// One file or namespace.
 #[derive(Default)]
 struct Suite<'r> {
     unreadable: Vec<&'r Unreadable>,
@@ -35,36 +44,65 @@ struct Totals {
 /// suites and the exit code say the same.
 pub fn junit(report: &Report, run: &Run) -> String {
     let cases = cases(report);
-    // Files in the order of the input.
-    let mut order: Vec<&str> = Vec::new();
-    let mut suites: HashMap<&str, Suite<'_>> = HashMap::new();
-    let workloads = report.workloads.iter().map(|looked| &*looked.place.file);
-    for file in workloads.chain(report.unreadable.iter().map(|u| &*u.file)) {
-        suites.entry(file).or_insert_with(|| {
-            order.push(file);
+    // In the order of the input.
+    let mut order: Vec<Of<'_>> = Vec::new();
+    let mut suites: HashMap<Of<'_>, Suite<'_>> = HashMap::new();
+    let workloads = report.workloads.iter().map(Of::workload);
+    for of in workloads.chain(report.unreadable.iter().map(Of::unreadable)) {
+        suites.entry(of).or_insert_with(|| {
+            order.push(of);
             Suite::default()
         });
     }
     for (index, looked) in report.workloads.iter().enumerate() {
-        if let Some(suite) = suites.get_mut(&*looked.place.file) {
-            suite.workloads.push(index);
-        }
+        let suite = suites.entry(Of::workload(looked)).or_default();
+        suite.workloads.push(index);
     }
     for unreadable in &report.unreadable {
-        if let Some(suite) = suites.get_mut(&*unreadable.file) {
-            suite.unreadable.push(unreadable);
-        }
+        let suite = suites.entry(Of::unreadable(unreadable)).or_default();
+        suite.unreadable.push(unreadable);
     }
     let mut body = String::new();
     let mut all = Totals::default();
-    for file in order {
-        let totals = write_suite(&mut body, report, run, file, &suites[file], &cases);
+    for of in order {
+        let totals = write_suite(&mut body, report, run, of, &suites[&of], &cases);
         all.add(&totals);
     }
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"podgrace audit\" {}>\n{body}</testsuites>\n",
         all.attributes(false)
     )
+}
+
+impl<'r> Of<'r> {
+    fn workload(looked: &'r Looked) -> Self {
+        match (&looked.place, &looked.namespace) {
+            (Some(place), _) => Self::File(&place.file),
+            (None, Some(namespace)) => Self::Namespace(namespace),
+            // A Namespace is told of beside its workloads.
+            (None, None) => Self::Namespace(&looked.name),
+        }
+    }
+
+    fn unreadable(unreadable: &'r Unreadable) -> Self {
+        unreadable.file.as_deref().map_or(Self::Cluster, Self::File)
+    }
+
+    /// The file, where it is one.
+    fn path(self, run: &Run) -> Option<String> {
+        match self {
+            Self::File(file) => Some(run.paths.relative(file)),
+            Self::Namespace(_) | Self::Cluster => None,
+        }
+    }
+
+    fn name(self, run: &Run) -> String {
+        match self {
+            Self::File(file) => run.paths.relative(file),
+            Self::Namespace(name) => name.to_owned(),
+            Self::Cluster => "cluster".to_owned(),
+        }
+    }
 }
 
 fn cases(report: &Report) -> HashMap<usize, BTreeMap<&'static str, Case<'_>>> {
@@ -94,21 +132,23 @@ fn write_suite(
     out: &mut String,
     report: &Report,
     run: &Run,
-    file: &str,
+    of: Of<'_>,
     suite: &Suite<'_>,
     cases: &HashMap<usize, BTreeMap<&'static str, Case<'_>>>,
 ) -> Totals {
-    let path = run.paths.relative(file);
+    let path = of.path(run);
+    let path = path.as_deref();
+    let name = of.name(run);
     let mut totals = Totals::default();
     let mut body = String::new();
     for unreadable in &suite.unreadable {
         totals.tests += 1;
         totals.errors += 1;
         let at = match unreadable.at {
-            Some((line, column)) => format!("{path}:{line}:{column}"),
-            None => path.clone(),
+            Some((line, column)) => format!("{name}:{line}:{column}"),
+            None => name.clone(),
         };
-        open_case(&mut body, "readable", &at, &path);
+        open_case(&mut body, "readable", &at, path);
         let (at, message) = (Escaped(&at), Escaped(&unreadable.message));
         // Writing to a string does not fail.
         let _ = writeln!(
@@ -125,12 +165,12 @@ fn write_suite(
             // Of a Namespace only what it says is judged.
             if case.is_some() || looked.kind != "Namespace" {
                 totals.tests += 1;
-                open_case(&mut body, rule.name, &class(looked), &path);
+                open_case(&mut body, rule.name, &class(looked), path);
                 write_case(&mut body, &mut totals, run, rule.name, case);
             }
         }
     }
-    let name = Escaped(&path);
+    let name = Escaped(&name);
     let attributes = totals.attributes(true);
     let _ = writeln!(
         out,
@@ -148,11 +188,12 @@ fn class(looked: &Looked) -> String {
 }
 
 /// A case up to the end of its attributes. `file` is not in every schema; GitLab makes a link of it.
-fn open_case(out: &mut String, name: &str, class: &str, path: &str) {
-    let (name, class, path) = (Escaped(name), Escaped(class), Escaped(path));
+fn open_case(out: &mut String, name: &str, class: &str, path: Option<&str>) {
+    let (name, class) = (Escaped(name), Escaped(class));
+    let file = path.map_or(String::new(), |path| format!(" file=\"{}\"", Escaped(path)));
     let _ = write!(
         out,
-        "    <testcase name=\"{name}\" classname=\"{class}\" file=\"{path}\" time=\"0\""
+        "    <testcase name=\"{name}\" classname=\"{class}\"{file} time=\"0\""
     );
 }
 
@@ -193,12 +234,7 @@ fn write_case(
 
 /// A finding with its place and its fix.
 fn told(run: &Run, found: &Found) -> String {
-    let place = &found.place;
-    let path = run.paths.relative(&place.file);
-    let at = match place.line {
-        0 => path,
-        line => format!("{path}:{line}:{}", place.column),
-    };
+    let at = run.place(found);
     let mut text = format!(
         "{at}: {}: {}",
         found.finding.severity.word(),

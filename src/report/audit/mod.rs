@@ -23,7 +23,7 @@ pub use table::{Next, table};
 pub use wide::wide;
 pub use yaml::yaml;
 
-use crate::audit::{Counts, Found};
+use crate::audit::{Cluster, Counts, Found, Place, Report};
 use crate::lifecycle::audit::{Fix, Rule, Severity};
 
 /// How the report came to be, for formats that tell it.
@@ -35,6 +35,18 @@ pub struct Run {
     pub fail_on: Severity,
     /// Where files are counted from.
     pub paths: Paths,
+}
+
+impl Run {
+    /// Where a finding is: its place in a file from the root on, else the field of the object.
+    fn place(&self, found: &Found) -> String {
+        match &found.place {
+            Some(Place { file, line, column }) => {
+                format!("{}:{line}:{column}", self.paths.relative(file))
+            }
+            None => found.finding.field(),
+        }
+    }
 }
 
 /// What to do about a finding, in one sentence.
@@ -56,12 +68,12 @@ fn sentences(found: &Found) -> String {
 }
 
 /// Everything in one line.
-fn summary(counts: &Counts) -> String {
-    let looked = format!(
-        "{} in {}",
-        number(counts.workloads, "workload"),
-        number(counts.files, "file")
-    );
+fn summary(report: &Report, counts: &Counts) -> String {
+    let input = match &report.cluster {
+        Some(cluster) => self::cluster(cluster),
+        None => number(counts.files, "file"),
+    };
+    let looked = format!("{} in {input}", number(counts.workloads, "workload"));
     let severities = [
         (counts.errors, "error"),
         (counts.warnings, "warning"),
@@ -73,7 +85,7 @@ fn summary(counts: &Counts) -> String {
         .map(|(count, word)| number(count, word))
         .collect();
     let mut line = match (found.as_slice(), counts.workloads) {
-        ([], 0) => format!("no workload in {}", number(counts.files, "file")),
+        ([], 0) => format!("no workload in {input}"),
         ([], _) => format!("nothing found in {looked}"),
         _ => format!("{} in {} of {looked}", found.join(", "), counts.affected),
     };
@@ -89,6 +101,18 @@ fn summary(counts: &Counts) -> String {
         }
     }
     line
+}
+
+/// `namespace shop of prod`.
+fn cluster(cluster: &Cluster) -> String {
+    let what = match &cluster.namespace {
+        Some(namespace) => format!("namespace {namespace}"),
+        None => "all namespaces".to_owned(),
+    };
+    match &cluster.context {
+        Some(context) => format!("{what} of {context}"),
+        None => what,
+    }
 }
 
 fn number(count: usize, word: &str) -> String {

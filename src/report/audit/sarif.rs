@@ -88,13 +88,14 @@ pub fn sarif(report: &Report, run: &Run) -> Sarif {
         }
     });
     let unreadable = report.unreadable.iter().map(|unreadable| {
-        let location = physical(run, &unreadable.file, unreadable.at);
+        let file = unreadable.file.as_ref();
+        let location = file.map(|file| physical(run, file, unreadable.at));
         notification("error", &unreadable.message, location)
     });
     let not_looked_at = report.not_looked_at.iter().map(|kind| {
         let Place { file, line, column } = &kind.first;
-        let location = physical(run, file, (*line > 0).then_some((*line, *column)));
-        notification("note", &kind.sentence, location)
+        let location = physical(run, file, Some((*line, *column)));
+        notification("note", &kind.sentence, Some(location))
     });
     let notifications: Vec<Value> = unreadable.chain(not_looked_at).collect();
     Sarif {
@@ -173,11 +174,14 @@ fn location(report: &Report, run: &Run, found: &Found) -> Location {
     if let Some(container) = &found.finding.container {
         whole += &format!("/{container}");
     }
-    let place = &found.place;
+    let place = found.place.as_ref();
+    if place.is_none() {
+        whole += &format!("/{}", found.finding.field());
+    }
     Location {
         // An object of a cluster is in no file.
-        physical_location: (place.line > 0)
-            .then(|| physical(run, &place.file, Some((place.line, place.column)))),
+        physical_location: place
+            .map(|place| physical(run, &place.file, Some((place.line, place.column)))),
         logical_locations: [json!({
             "name": looked.name,
             "fullyQualifiedName": whole,
@@ -198,10 +202,11 @@ fn physical(run: &Run, file: &str, at: Option<(usize, usize)>) -> Value {
     location
 }
 
-fn notification(level: &str, message: &str, location: Value) -> Value {
-    json!({
-        "level": level,
-        "message": {"text": message},
-        "locations": [{"physicalLocation": location}],
-    })
+/// A notification about a file, where it is about one.
+fn notification(level: &str, message: &str, location: Option<Value>) -> Value {
+    let mut notification = json!({"level": level, "message": {"text": message}});
+    if let Some(location) = location {
+        notification["locations"] = json!([{"physicalLocation": location}]);
+    }
+    notification
 }

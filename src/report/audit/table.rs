@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::{advice, summary};
 use crate::audit::{Found, Looked, Report};
-use crate::lifecycle::audit::Severity;
+use crate::lifecycle::audit::{Fix, Severity};
 use crate::report::page::clean;
 
 /// How wide lines are.
@@ -14,11 +14,13 @@ const WIDTH: usize = 100;
 /// What stands before a finding's text.
 const INDENT: &str = "           ";
 
-/// What to do after reading the report, as commands.
+/// The command that shows what would be added.
 #[derive(Debug, Clone)]
-pub struct Next {
-    /// Shows what would be added.
-    pub inject: String,
+pub enum Next {
+    /// To files: this one.
+    Inject(String),
+    /// To the pods of a workload in a cluster: `podgrace explain` with these arguments behind it.
+    Explain(String),
 }
 
 /// A report as text with styles, which whoever prints it takes out where nobody sees them.
@@ -36,7 +38,7 @@ pub fn table(report: &Report, next: &Next) -> String {
     if !report.accepted.is_empty() {
         out.push('\n');
     }
-    out.push_str(&summary(&report.counts()));
+    out.push_str(&summary(report, &report.counts()));
     out.push('\n');
     if let Some(line) = command(report, next) {
         let _ = writeln!(out, "{line}");
@@ -50,11 +52,14 @@ fn workload(out: &mut String, looked: &Looked, findings: &[&Found]) {
         .namespace
         .as_ref()
         .map_or(String::new(), |n| format!(" in {n}"));
+    let whole = looked.place.as_ref();
+    let whole = whole.map_or(String::new(), |place| {
+        format!("  {}", clean(&place.to_string()))
+    });
     let _ = writeln!(
         out,
-        "{bold}{}{bold:#}{namespace}  {}",
-        clean(&looked.title()),
-        clean(&looked.place.to_string())
+        "{bold}{}{bold:#}{namespace}{whole}",
+        clean(&looked.title())
     );
     let mut told: Option<&Found> = None;
     let mut last_fix = None;
@@ -91,10 +96,9 @@ fn workload(out: &mut String, looked: &Looked, findings: &[&Found]) {
 
 /// Where a finding is, below the line of its workload.
 fn place(looked: &Looked, found: &Found) -> String {
-    match (found.place.line, found.place.file == looked.place.file) {
-        (0, _) => String::new(),
-        (line, true) => format!("  line {line}"),
-        (_, false) => format!("  {}", found.place),
+    match (&found.place, &looked.place) {
+        (Some(place), Some(whole)) if place.file == whole.file => format!("  line {}", place.line),
+        _ => format!("  {}", clean(&found.place())),
     }
 }
 
@@ -153,14 +157,36 @@ fn command(report: &Report, next: &Next) -> Option<String> {
     let counts = report.counts();
     if counts.injected > 0 {
         let verb = if counts.injected == 1 { "is" } else { "are" };
+        let see = match next {
+            Next::Inject(command) => format!("to see it: {command}"),
+            Next::Explain(arguments) => explain(report, arguments)?,
+        };
         return Some(format!(
-            "{} of them {verb} what podgrace adds by itself; to see it: {}",
-            counts.injected, next.inject
+            "{} of them {verb} what podgrace adds by itself; {see}",
+            counts.injected
         ));
     }
     let first = report.findings.first()?;
     Some(format!(
         "what happens and what to do: podgrace audit rules {}",
         first.finding.rule.name
+    ))
+}
+
+/// What explains the worst workload that gets something.
+fn explain(report: &Report, arguments: &str) -> Option<String> {
+    let gets = |findings: &[&Found]| {
+        let mut fixes = findings
+            .iter()
+            .filter_map(|found| found.finding.fix.as_ref());
+        fixes.any(Fix::is_injected)
+    };
+    let all = report.by_workload();
+    let (looked, _) = all.iter().find(|(_, findings)| gets(findings))?;
+    let namespace = looked.namespace.as_ref();
+    let namespace = namespace.map_or(String::new(), |name| format!(" -n {name}"));
+    Some(format!(
+        "for one: podgrace explain {}{namespace}{arguments}",
+        clean(&looked.title())
     ))
 }

@@ -37,7 +37,7 @@ pub fn wide(report: &Report) -> String {
     for (row, found) in rows.iter().zip(&report.findings) {
         line(&mut out, row, widths, Some(style(found.finding.severity)));
     }
-    out.push_str(&summary(&report.counts()));
+    out.push_str(&summary(report, &report.counts()));
     out.push('\n');
     out
 }
@@ -51,7 +51,7 @@ fn row(report: &Report, found: &Found) -> [String; 8] {
         or_dash(&looked.namespace),
         looked.title(),
         or_dash(&finding.container),
-        found.place.to_string(),
+        found.place(),
         finding.message.clone(),
         finding.fix.as_ref().map_or_else(|| "-".to_owned(), advice),
     ]

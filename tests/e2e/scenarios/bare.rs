@@ -30,10 +30,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
                 "timeoutSeconds": 2, "periodSeconds": 1, "successThreshold": 1, "failureThreshold": 150,
             })
         );
-        assert_eq!(
-            container["lifecycle"],
-            json!({"preStop": {"sleep": {"seconds": 5}}})
-        );
+        assert_eq!(container["lifecycle"], json!({"preStop": cluster.sleep(5)}));
         assert_eq!(pod["spec"]["terminationGracePeriodSeconds"], 35);
         let record = &pod["metadata"]["annotations"]["podgrace.io/injected"];
         let record = record.as_str().expect("a record");
@@ -42,7 +39,9 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
 
     // The file that `inject` writes becomes the same pod where no webhook is.
     let plain = cluster.namespace("bare-by-file").await;
-    let by_file = cluster.try_pod(&plain, &injected_file(&pod("web"))).await;
+    let by_file = cluster
+        .try_pod(&plain, &injected_file(&pod("web"), cluster.minor))
+        .await;
     let without_token = |pod: &Value| {
         let mut spec = pod["spec"].clone();
         // The volume of the token has a name by chance.
@@ -54,10 +53,11 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     passed()
 }
 
-/// What `podgrace inject` makes of a manifest.
-fn injected_file(pod: &Value) -> Value {
+/// What `podgrace inject` makes of a manifest for that Kubernetes.
+fn injected_file(pod: &Value, minor: u32) -> Value {
     let mut command = Command::new(program());
     command.env_clear().args(["inject", "-f", "-"]);
+    command.arg(format!("--kube-version=1.{minor}"));
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -72,9 +72,9 @@ fn injected_file(pod: &Value) -> Value {
 
 /// Whoever makes a pod with kubectl is told what was understood wrongly.
 pub(super) async fn warnings(cluster: Arc<Cluster>) -> Outcome {
-    let Some(kubectl) = cluster.kubectl.clone() else {
+    if cluster.kubectl.is_none() {
         return Outcome::Skipped("there is no kubectl".into());
-    };
+    }
     let webhook = Webhook::start(&cluster, "warnings", None).await;
     let namespace = cluster.namespace("warnings").await;
     webhook.register(&namespace).await;
@@ -86,19 +86,7 @@ pub(super) async fn warnings(cluster: Arc<Cluster>) -> Outcome {
         "startup-probe.podgrace.io/wbe": "off",
     });
     pod["metadata"]["labels"] = json!({"podgrace.io/mode": "audit"});
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = crate::pki::write(folder.path(), "pod.json", &pod.to_string());
-    let output = Command::new(kubectl)
-        .arg("--kubeconfig")
-        .arg(&cluster.kubeconfig)
-        .args(["--cache-dir".as_ref(), folder.path().as_os_str()])
-        .args(["create", "--namespace", &namespace, "-f"])
-        .arg(file)
-        .output()
-        .expect("kubectl");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}");
-    let lines: Vec<&str> = told.lines().collect();
+    let told = cluster.create_by_kubectl(&namespace, &pod).await;
     for needed in [
         ["podgrace.io/pre-stop-sleep", "soon"],
         ["podgrace.io/startup-prob", "podgrace.io/startup-probe"],
@@ -106,10 +94,10 @@ pub(super) async fn warnings(cluster: Arc<Cluster>) -> Outcome {
         ["podgrace would inject", "startupProbe"],
         ["podgrace would inject", "preStop"],
     ] {
-        let found = lines
+        let found = told
             .iter()
-            .any(|line| line.starts_with("Warning: ") && needed.iter().all(|n| line.contains(n)));
-        assert!(found, "{needed:?} in:\n{told}");
+            .any(|line| needed.iter().all(|n| line.contains(n)));
+        assert!(found, "{needed:?} in {told:#?}");
     }
     let stored = cluster.get(&pods(&namespace), "web").await.accepted();
     assert!(
@@ -117,5 +105,5 @@ pub(super) async fn warnings(cluster: Arc<Cluster>) -> Outcome {
             .get("startupProbe")
             .is_none()
     );
-    Outcome::Passed(format!("{} lines", lines.len()))
+    Outcome::Passed(format!("{} lines", told.len()))
 }

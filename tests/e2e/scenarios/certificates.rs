@@ -3,17 +3,18 @@
 
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use podgrace::certs::Names;
 use serde_json::{Value, json};
 
 use super::makers::Makers;
 use super::{Outcome, passed, pod};
 use crate::cluster::{Cluster, WEBHOOKS, arrival, eventually};
 use crate::pki;
-use crate::webhook::{is_injected, program};
+use crate::webhook::{Webhook, get, is_injected, program, serving};
 
 const SECRET: &str = "podgrace-tls";
 
@@ -80,16 +81,7 @@ impl Release {
             let processes = self.cluster.processes.lock().expect("no panic");
             processes.log(&self.process(replica))
         };
-        arrival("podgrace serves", || async {
-            let text = std::fs::read_to_string(&log).unwrap_or_default();
-            let mut lines = text
-                .lines()
-                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            let serving = lines.find(|line| line["message"] == "serving")?;
-            let address = |key: &str| serving[key].as_str().map(str::to_owned);
-            Some((address("webhook")?, address("ops")?))
-        })
-        .await
+        serving(&log).await
     }
 
     fn kill(&self, replica: usize) {
@@ -166,9 +158,7 @@ impl Release {
     }
 
     async fn metric(&self, replica: usize, line: &str) -> f64 {
-        let url = format!("http://{}/metrics", self.addresses[replica].1);
-        let text = reqwest::get(url).await.expect("metrics").text().await;
-        let text = text.expect("a text");
+        let (_, text) = get(&self.addresses[replica].1, "/metrics").await;
         let found = text
             .lines()
             .find_map(|l| l.strip_prefix(line))
@@ -303,36 +293,89 @@ pub(super) async fn healed(cluster: Arc<Cluster>) -> Outcome {
     }
     release.works().await;
 
-    // Nobody ran when it was filled with a certificate that has expired, or is for another name.
+    // Nobody ran when it was filled with a certificate that is for another name, or when it expired.
     let addresses = release.addresses.clone();
-    for replica in 0..2 {
-        release.kill(replica);
-    }
     let other = pki::Authority::new("other");
     let pair = other.server(&["other.example"]);
-    let data = json!({"data": {
-        "tls.crt": pki::base64(&pair.certificate),
-        "tls.key": pki::base64(&pair.key),
-        "ca.crt": pki::base64(&other.pem),
-    }});
-    cluster
-        .merge(&release.secrets(), SECRET, &data)
-        .await
-        .accepted();
-    for (replica, (webhook, _)) in addresses.iter().enumerate() {
-        release.launch(replica, webhook);
-        release.serving(replica).await;
+    let names = Names::all(["127.0.0.1".to_owned()]);
+    let lifetime = Duration::from_secs(3600);
+    let expired =
+        podgrace::certs::Authority::make(&names, SystemTime::now() - lifetime * 2, lifetime)
+            .expect("a certificate");
+    for (certificate, key, ca) in [
+        (pair.certificate, pair.key, other.pem),
+        (expired.leaf.certificate, expired.leaf.key, expired.ca_pem),
+    ] {
+        for replica in 0..2 {
+            release.kill(replica);
+        }
+        let data = json!({"data": {
+            "tls.crt": pki::base64(&certificate),
+            "tls.key": pki::base64(&key),
+            "ca.crt": pki::base64(&ca),
+        }});
+        cluster
+            .merge(&release.secrets(), SECRET, &data)
+            .await
+            .accepted();
+        for (replica, (webhook, _)) in addresses.iter().enumerate() {
+            release.launch(replica, webhook);
+            release.serving(replica).await;
+        }
+        release.works().await;
+        assert_ne!(
+            release.secret("tls.crt").await.as_deref(),
+            Some(&*certificate)
+        );
     }
-    release.works().await;
-    assert_ne!(
-        release.secret("tls.crt").await.as_deref(),
-        Some(&*pair.certificate)
-    );
     let note = format!(
         "healed after {lags:?} ms (bundle emptied, configuration made again, Secret deleted)"
     );
     release.end();
     Outcome::Passed(note)
+}
+
+/// Nobody renews the files: API servers refuse what has expired, pods are made as they are, and it is said. New files
+/// count without a restart.
+pub(super) async fn expired(cluster: Arc<Cluster>) -> Outcome {
+    let webhook = Webhook::start(&cluster, "expired", None).await;
+    let namespace = cluster.namespace("expired").await;
+    webhook.register(&namespace).await;
+    let tried = || async { cluster.try_pod(&namespace, &pod("web")).await };
+    for valid in [false, true] {
+        webhook.replace_certificate(valid);
+        eventually("it is said, or no more", || async {
+            let (status, text) = webhook.ready().await;
+            assert_eq!(status, 200, "{text}");
+            text.contains("[+]certificate ok, but it has expired") != valid
+        })
+        .await;
+        // A connection that is open goes on; this takes it away.
+        webhook.register_again().await;
+        eventually("pods come back as they are, or injected", || async {
+            let reply = tried().await;
+            assert!(reply.is_accepted(), "{}", reply.message());
+            is_injected(&reply) == valid
+        })
+        .await;
+        let expiry = webhook
+            .metrics("podgrace_webhook_certificate_expiry_timestamp_seconds ")
+            .await;
+        let seconds = expiry[0]
+            .rsplit(' ')
+            .next()
+            .and_then(|n| n.parse::<f64>().ok());
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.expect("after 1970").as_secs_f64();
+        assert_eq!(seconds.expect("a number") > now, valid, "{expiry:?}");
+    }
+    let refused = webhook
+        .metrics(
+            "podgrace_webhook_tls_handshake_errors_total{reason=\"server_certificate_refused\"} ",
+        )
+        .await;
+    assert!(!refused[0].ends_with(" 0"), "{refused:?}");
+    passed()
 }
 
 /// A start without an API server: alive, not ready, and says why.
@@ -370,18 +413,8 @@ pub(super) async fn unreachable(cluster: Arc<Cluster>) -> Outcome {
         .start(&process, command)
         .expect("started");
     let (_, ops) = release.serving(0).await;
-    let get = |path: &'static str| {
-        let url = format!("http://{ops}{path}");
-        async move {
-            let response = reqwest::get(url).await.expect("an answer");
-            (
-                response.status().as_u16(),
-                response.text().await.expect("a text"),
-            )
-        }
-    };
     let text = arrival("it says why it is not ready", || async {
-        let (status, text) = get("/readyz").await;
+        let (status, text) = get(&ops, "/readyz").await;
         (status == 503 && text.contains("refused")).then_some(text)
     })
     .await;
@@ -390,7 +423,7 @@ pub(super) async fn unreachable(cluster: Arc<Cluster>) -> Outcome {
         "{text}"
     );
     assert!(text.contains("[+]api-server ok, but"), "{text}");
-    assert_eq!(get("/livez").await.0, 200);
+    assert_eq!(get(&ops, "/livez").await.0, 200);
     tokio::time::sleep(Duration::from_millis(200)).await;
     release.kill(0);
     passed()

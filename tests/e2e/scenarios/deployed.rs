@@ -7,18 +7,17 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::makers::Makers;
-use super::{Outcome, passed, pod};
+use super::{Outcome, passed};
 use crate::cluster::{Cluster, arrival, eventually, pods};
 use crate::deployed::Deployed;
 use crate::node;
-use crate::webhook::is_injected;
 
 /// An application that listens after two seconds and says nothing of starting or stopping.
 const LATE: &str = "localhost/late:test";
 
 /// It is what the image says: nobody, who can write nothing, and who ends when told to.
 pub(super) async fn confined(cluster: Arc<Cluster>) -> Outcome {
-    let own = Deployed::install(&cluster, "confined").await;
+    let own = Deployed::install(&cluster, &[]).await;
     for id in own.processes().await {
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
         let line = |name: &str| {
@@ -65,8 +64,8 @@ pub(super) async fn confined(cluster: Arc<Cluster>) -> Outcome {
 
 /// A Deployment's containers carry what was added, wait with traffic until they listen, and sleep before they end.
 pub(super) async fn injected(cluster: Arc<Cluster>) -> Outcome {
-    let own = Deployed::install(&cluster, "injected").await;
-    let namespace = own.namespace_with("Ignore").await;
+    let own = Deployed::install(&cluster, &[]).await;
+    let namespace = own.enforced("injected").await;
     let image = node::base(LATE).entrypoint(&[
         "sh",
         "-c",
@@ -126,8 +125,8 @@ pub(super) async fn injected(cluster: Arc<Cluster>) -> Outcome {
 
 /// The replicas are killed in turn while pods are made: none is turned away, and injection comes back.
 pub(super) async fn killed(cluster: Arc<Cluster>) -> Outcome {
-    let own = Deployed::install(&cluster, "killed-pods").await;
-    let namespace = own.namespace_with("Ignore").await;
+    let own = Deployed::install(&cluster, &[]).await;
+    let namespace = own.enforced("killed-pods").await;
     let makers = Makers::start(&cluster, &namespace);
     makers.all_injected("while all run").await;
     let mut killed = 0;
@@ -156,28 +155,23 @@ pub(super) async fn killed(cluster: Arc<Cluster>) -> Outcome {
 
 /// No replica is left: with Ignore pods are made as they are, with Fail they wait; either way the cluster heals.
 pub(super) async fn cold_start(cluster: Arc<Cluster>) -> Outcome {
-    let own = Deployed::install(&cluster, "cold").await;
-    let lenient = own.namespace_with("Ignore").await;
-    let strict = own.namespace_with("Fail").await;
-    own.scale(0).await;
-    eventually("no replica is left", || async {
-        own.pods().await.is_empty()
+    let own = Deployed::install(&cluster, &[]).await;
+    let namespace = own.enforced("cold").await;
+    without_replicas(&own).await;
+    make_late(&cluster, &namespace, "lenient").await;
+    let made = arrival("a pod without podgrace", || async {
+        cluster.list(&pods(&namespace), "app=lenient").await.pop()
     })
     .await;
-
-    for namespace in [&lenient, &strict] {
-        let deployments = format!("/apis/apps/v1/namespaces/{namespace}/deployments");
-        cluster
-            .create(&deployments, &late("web", 1), false)
-            .await
-            .accepted();
-    }
-    let pod_of = async |namespace: &str| cluster.list(&pods(namespace), "app=web").await.pop();
-    let made = arrival("a pod without podgrace", || pod_of(&lenient)).await;
     assert!(!carries_both(&made), "{made:#}");
-    let replica_sets = format!("/apis/apps/v1/namespaces/{strict}/replicasets");
+
+    let own = Deployed::install(&cluster, &["--set=webhook.failurePolicy=Fail"]).await;
+    own.asked(&namespace).await;
+    without_replicas(&own).await;
+    make_late(&cluster, &namespace, "strict").await;
+    let replica_sets = format!("/apis/apps/v1/namespaces/{namespace}/replicasets");
     arrival("the pod is turned away", || async {
-        let sets = cluster.list(&replica_sets, "app=web").await;
+        let sets = cluster.list(&replica_sets, "app=strict").await;
         let conditions = sets.first()?["status"]["conditions"].as_array()?.clone();
         conditions
             .iter()
@@ -185,20 +179,37 @@ pub(super) async fn cold_start(cluster: Arc<Cluster>) -> Outcome {
             .then_some(())
     })
     .await;
-
     // Its own namespace asks nobody, so that it comes back whatever the policy.
     own.scale(2).await;
     own.ready(2).await;
-    let made = arrival("the pod that waited", || pod_of(&strict)).await;
+    let made = arrival("the pod that waited", || async {
+        cluster.list(&pods(&namespace), "app=strict").await.pop()
+    })
+    .await;
     assert!(carries_both(&made), "{made:#}");
-    own.asked(&lenient).await;
     passed()
+}
+
+async fn without_replicas(own: &Deployed) {
+    own.scale(0).await;
+    eventually("no replica is left", || async {
+        own.pods().await.is_empty()
+    })
+    .await;
+}
+
+async fn make_late(cluster: &Cluster, namespace: &str, name: &str) {
+    let deployments = format!("/apis/apps/v1/namespaces/{namespace}/deployments");
+    cluster
+        .create(&deployments, &late(name, 1), false)
+        .await
+        .accepted();
 }
 
 /// Every replica is replaced while pods are made.
 pub(super) async fn restarted(cluster: Arc<Cluster>) -> Outcome {
-    let own = Deployed::install(&cluster, "restarted").await;
-    let namespace = own.namespace_with("Ignore").await;
+    let own = Deployed::install(&cluster, &[]).await;
+    let namespace = own.enforced("restarted").await;
     let before: Vec<String> = own.pods().await.iter().map(name).collect();
     let makers = Makers::start(&cluster, &namespace);
     makers.all_injected("before").await;
@@ -213,32 +224,6 @@ pub(super) async fn restarted(cluster: Arc<Cluster>) -> Outcome {
     let (with, without) = makers.stop().await;
     assert_eq!(without, 0, "of {with} pods that were made meanwhile");
     Outcome::Passed(format!("{with} pods made meanwhile, every one injected"))
-}
-
-/// One line in its ConfigMap stops it, and starts it again, without a restart.
-pub(super) async fn switched(cluster: Arc<Cluster>) -> Outcome {
-    let own = Deployed::install(&cluster, "switched").await;
-    let namespace = own.namespace_with("Ignore").await;
-    let before = own.processes().await;
-    let mut took = Vec::new();
-    for (times, (mode, is_on)) in [("off", false), ("enforce", true)].into_iter().enumerate() {
-        let since = Instant::now();
-        own.switch(mode).await;
-        eventually("each replica has the new configuration", || async {
-            let logs = own.logs().await;
-            let has_it = |log: &String| log.matches("the new configuration holds").count() > times;
-            logs.len() == 2 && logs.iter().all(has_it)
-        })
-        .await;
-        took.push(format!(
-            "{mode} after {:.0} s",
-            since.elapsed().as_secs_f64()
-        ));
-        let reply = cluster.try_pod(&namespace, &pod("web")).await;
-        assert_eq!(is_injected(&reply), is_on, "{mode}: {:#}", reply.body);
-    }
-    assert_eq!(own.processes().await, before, "no restart");
-    Outcome::Passed(took.join(", "))
 }
 
 fn carries_both(pod: &Value) -> bool {

@@ -1,17 +1,25 @@
 //! What must hold on a real API server, one file for each story.
 
 mod audit_log;
+mod audited;
 mod bare;
 mod certificates;
 mod chart;
 mod corners;
 mod deployed;
+mod doctor;
+mod explained;
 mod invariants;
+mod kept;
 mod killed;
 mod makers;
+mod namespaces;
 mod node;
+mod page;
 mod plugin;
 mod reinvocation;
+mod switched;
+mod versions;
 mod workloads;
 mod written;
 
@@ -35,11 +43,37 @@ pub(crate) type Scenario = fn(Arc<Cluster>) -> Pin<Box<dyn Future<Output = Outco
 
 /// What a control plane is enough for.
 pub(crate) const ALL: &[(&str, Scenario)] = &[
+    // First, while no other webhook is registered: it looks at all of them.
+    ("the doctor before and after the installation", |c| {
+        Box::pin(doctor::installed(c))
+    }),
+    ("the doctor on namespaces", |c| {
+        Box::pin(doctor::namespaces(c))
+    }),
+    ("the doctor on pods that were missed", |c| {
+        Box::pin(doctor::missed(c))
+    }),
+    ("the doctor on certificates", |c| {
+        Box::pin(doctor::certificates(c))
+    }),
+    ("the doctor on settings", |c| Box::pin(doctor::settings(c))),
+    ("the doctor without permission", |c| {
+        Box::pin(doctor::permissions(c))
+    }),
+    ("the doctor without a cluster", |c| {
+        Box::pin(doctor::nowhere(c))
+    }),
     ("a bare pod", |c| Box::pin(bare::run(c))),
     ("kubectl sees warnings", |c| Box::pin(bare::warnings(c))),
     ("a plugin of kubectl", |c| Box::pin(plugin::run(c))),
     ("pods of workloads", |c| Box::pin(workloads::run(c))),
+    ("workloads in each mode", |c| Box::pin(workloads::modes(c))),
     ("the audit log", |c| Box::pin(audit_log::run(c))),
+    ("audited like its files", |c| {
+        Box::pin(audited::like_files(c))
+    }),
+    ("audited by choice", |c| Box::pin(audited::chosen(c))),
+    ("audited page by page", |c| Box::pin(audited::paged(c))),
     ("another webhook's sidecar", |c| {
         Box::pin(reinvocation::run(c))
     }),
@@ -47,6 +81,16 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
         Box::pin(reinvocation::not_ignored(c))
     }),
     ("the webhook is killed", |c| Box::pin(killed::run(c))),
+    ("a Namespace changes", |c| Box::pin(namespaces::changed(c))),
+    ("pods of a new Namespace", |c| {
+        Box::pin(namespaces::fresh(c))
+    }),
+    ("the API server is away", |c| Box::pin(namespaces::away(c))),
+    ("the sleep as stated", |c| Box::pin(versions::stated(c))),
+    ("the sleep by the nodes", |c| Box::pin(versions::nodes(c))),
+    ("the sleep by an emulated version", |c| {
+        Box::pin(versions::emulated(c))
+    }),
     ("the chart's manifests", |c| {
         Box::pin(chart::manifests::run(c))
     }),
@@ -72,6 +116,9 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("certificates are healed", |c| {
         Box::pin(certificates::healed(c))
     }),
+    ("certificates expire", |c| {
+        Box::pin(certificates::expired(c))
+    }),
     ("no API server at the start", |c| {
         Box::pin(certificates::unreachable(c))
     }),
@@ -82,7 +129,15 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
 /// What needs real containers. They share one node, and run where it runs: its addresses are theirs.
 pub(crate) const NODE: &[(&str, Scenario)] = &[
     ("a node runs pods", |c| Box::pin(node::runs_pods(c))),
+    ("explained beside what pods did", |c| {
+        Box::pin(explained::run(c))
+    }),
+    ("the pages on installing", |c| Box::pin(page::run(c))),
     ("podgrace in a pod", |c| Box::pin(deployed::confined(c))),
+    // Before other scenarios have made pods past a webhook that was away.
+    ("the doctor and the chart", |c| {
+        Box::pin(doctor::deployed::run_all(c))
+    }),
     ("containers of a Deployment", |c| {
         Box::pin(deployed::injected(c))
     }),
@@ -90,12 +145,16 @@ pub(crate) const NODE: &[(&str, Scenario)] = &[
         Box::pin(deployed::killed(c))
     }),
     ("no replica is left", |c| Box::pin(deployed::cold_start(c))),
-    ("podgrace is switched off", |c| {
-        Box::pin(deployed::switched(c))
-    }),
     ("podgrace is restarted", |c| {
         Box::pin(deployed::restarted(c))
     }),
+    ("podgrace's certificate is renewed", |c| {
+        Box::pin(kept::rotated(c))
+    }),
+    ("podgrace's manifests are applied", |c| {
+        Box::pin(kept::applied(c))
+    }),
+    ("podgrace is switched off", |c| Box::pin(switched::off(c))),
 ];
 
 fn passed() -> Outcome {

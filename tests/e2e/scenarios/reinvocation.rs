@@ -43,7 +43,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
         assert_eq!(containers.len(), 2, "one sidecar, once");
         for container in containers {
             assert!(container["startupProbe"].is_object(), "{container:#}");
-            assert_eq!(container["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
+            assert_eq!(container["lifecycle"]["preStop"], cluster.sleep(5));
         }
         let grace = made["spec"]["terminationGracePeriodSeconds"].as_i64();
         pods.push((
@@ -87,7 +87,12 @@ pub(super) async fn not_ignored(cluster: Arc<Cluster>) -> Outcome {
     for (name, patch, status) in [
         ("missing-parent", missing_parent, 500),
         ("no-pod", no_pod, 500),
-        ("no-patch", no_patch, 201),
+        // This is ignored by now; 1.29.6 did not.
+        (
+            "no-patch",
+            no_patch,
+            if cluster.minor < 30 { 500 } else { 201 },
+        ),
     ] {
         let address = another::serve(&authority, patch).await;
         let namespace = cluster.namespace(&format!("broken-{name}")).await;

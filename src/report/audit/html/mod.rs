@@ -31,7 +31,7 @@ const FIRST: usize = 3;
 pub fn html(report: &Report, run: &Run, out: &mut dyn Write) -> io::Result<()> {
     let shown = shown(report);
     let counts = report.counts();
-    head(out, &counts)?;
+    head(out, report, &counts)?;
     totals(out, &counts)?;
     unreadable(out, report, run)?;
     not_looked_at(out, report, run)?;
@@ -70,8 +70,9 @@ fn shown(report: &Report) -> Vec<Shown<'_>> {
     .collect()
 }
 
-fn head(out: &mut dyn Write, counts: &Counts) -> io::Result<()> {
-    let summary = summary(counts);
+fn head(out: &mut dyn Write, report: &Report, counts: &Counts) -> io::Result<()> {
+    let summary = summary(report, counts);
+    let summary = Escaped(&summary);
     write!(
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -131,8 +132,8 @@ fn totals(out: &mut dyn Write, counts: &Counts) -> io::Result<()> {
 
 fn unreadable(out: &mut dyn Write, report: &Report, run: &Run) -> io::Result<()> {
     let items = report.unreadable.iter().map(|unreadable| {
-        let place = (&*unreadable.file, unreadable.at);
-        (place, unreadable.message.as_str())
+        let file = unreadable.file.as_deref();
+        (file, unreadable.at, unreadable.message.as_str())
     });
     list(out, run, ("unreadable", "Could not be read"), items)
 }
@@ -140,18 +141,21 @@ fn unreadable(out: &mut dyn Write, report: &Report, run: &Run) -> io::Result<()>
 fn not_looked_at(out: &mut dyn Write, report: &Report, run: &Run) -> io::Result<()> {
     let items = report.not_looked_at.iter().map(|kind| {
         let Place { file, line, column } = &kind.first;
-        let at = (*line > 0).then_some((*line, *column));
-        ((&**file, at), kind.sentence.as_str())
+        (
+            Some(&**file),
+            Some((*line, *column)),
+            kind.sentence.as_str(),
+        )
     });
     list(out, run, ("not-looked-at", "Not looked at"), items)
 }
 
-/// A section of sentences, each with its place; none where there are no sentences.
+/// A section of sentences, each with its file and place there; none where there are no sentences.
 fn list<'r>(
     out: &mut dyn Write,
     run: &Run,
     (id, title): (&str, &str),
-    items: impl Iterator<Item = ((&'r str, Option<(usize, usize)>), &'r str)>,
+    items: impl Iterator<Item = (Option<&'r str>, Option<(usize, usize)>, &'r str)>,
 ) -> io::Result<()> {
     let mut items = items.peekable();
     if items.peek().is_none() {
@@ -161,11 +165,13 @@ fn list<'r>(
         out,
         "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{title}</h2>\n<ul>\n"
     )?;
-    for ((file, at), message) in items {
-        let path = run.paths.relative(file);
-        let at = at.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
-        let (path, message) = (Escaped(&path), Escaped(message));
-        writeln!(out, "<li><code>{path}{at}</code> {message}</li>")?;
+    for (file, at, message) in items {
+        let place = file.map_or(String::new(), |file| {
+            let path = run.paths.relative(file);
+            let at = at.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
+            format!("<code>{}{at}</code> ", Escaped(&path))
+        });
+        writeln!(out, "<li>{place}{}</li>", Escaped(message))?;
     }
     out.write_all(b"</ul>\n</section>\n")
 }

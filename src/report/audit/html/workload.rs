@@ -69,7 +69,10 @@ impl Shown<'_> {
         if looked.is_left_alone {
             badges.push_str(" <i>left alone</i>");
         }
-        let place = place(run, &looked.place.file, looked.place.line, None);
+        let place = looked.place.as_ref();
+        let place = place.map_or(String::new(), |place| {
+            format!("{}:{}", run.paths.relative(&place.file), place.line)
+        });
         writeln!(
             out,
             "<details id=\"w{}\" data-n=\"{}\" data-r=\"{}\" data-s=\"{}\">\
@@ -120,12 +123,7 @@ impl Shown<'_> {
     fn finding(&self, out: &mut String, run: &Run, index: usize, found: &Found) {
         let finding = &found.finding;
         let (word, rule) = (finding.severity.word(), finding.rule.name);
-        let place = place(
-            run,
-            &found.place.file,
-            found.place.line,
-            Some(found.place.column),
-        );
+        let place = run.place(found);
         let id = self.finding_id(index);
         let _ = write!(
             out,
@@ -158,15 +156,6 @@ fn list(out: &mut String, title: &str, items: &[String]) {
         let _ = write!(out, "<li>{}</li>", Escaped(item));
     }
     out.push_str("</ul>");
-}
-
-fn place(run: &Run, file: &str, line: usize, column: Option<usize>) -> String {
-    let path = run.paths.relative(file);
-    match (line, column) {
-        (0, _) => file.to_owned(),
-        (line, None) => format!("{path}:{line}"),
-        (line, Some(column)) => format!("{path}:{line}:{column}"),
-    }
 }
 
 fn pictures(out: &mut String, lives: &Lives) {

@@ -22,8 +22,9 @@ pub(in super::super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     let namespace = cluster.labelled_namespace("chart", restricted).await;
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     let mut unknown = Vec::new();
-    for (case, arguments) in helm::cases() {
-        let stream = helm::render(4, &namespace, &arguments).expect("rendered");
+    let cases: Vec<helm::Case> = helm::cases().into_iter().chain(helm::ways()).collect();
+    for (case, arguments) in &cases {
+        let stream = helm::render(4, &namespace, arguments).expect("rendered");
         for mut object in helm::documents(&stream) {
             if object["kind"] == "Pod" {
                 // As whom it runs is not made here.
@@ -53,7 +54,7 @@ pub(in super::super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     assert!(status == 400 || status == 500, "{status} {message}");
     assert!(message.contains("port"), "{message}");
     let checked: usize = kinds.values().sum();
-    let cases = helm::cases().len();
+    let cases = cases.len();
     let mut note = format!(
         "{checked} objects of {} kinds in {cases} cases",
         kinds.len()

@@ -1,8 +1,6 @@
 //! Install, upgrade, roll back, uninstall: nothing of what Podgrace itself writes is lost on the way, and no
 //! configuration outlives what it points at.
 
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,6 +85,17 @@ pub(in super::super) async fn run(cluster: Arc<Cluster>, maker: u8, changer: u8)
     );
     assert!(release.file().await.contains("mode: \"enforce\""));
     release.still_holds(&held).await;
+
+    // The kill switch by hand, as the documentation writes it; it is Helm's again with the next upgrade.
+    release.patch_file().await;
+    assert!(release.file().await.contains("mode: off"));
+    let mut arguments = vec!["--reuse-values"];
+    if maker == 4 {
+        // It applies as an API server does, and leaves to others what others have written since.
+        arguments.push("--force-conflicts");
+    }
+    release.upgrade(changer, &arguments).await;
+    assert!(release.file().await.contains("mode: \"enforce\""));
 
     // Who took the configuration away by hand gets it back; caBundle is for Podgrace to write again.
     release
@@ -316,24 +325,27 @@ impl Release {
             .accepted();
     }
 
+    /// What `kubectl patch --type merge` does.
+    async fn patch_file(&self) {
+        let file = "apiVersion: podgrace.io/v1alpha1\nkind: PodgraceConfiguration\nmode: off\n";
+        let patch = Patch::Merge(json!({"data": {"podgrace.yaml": file}}));
+        let params = PatchParams {
+            field_manager: Some("kubectl-patch".to_owned()),
+            ..PatchParams::default()
+        };
+        let (path, name) = (self.path("configmaps"), &self.name);
+        let reply = self.cluster.patch(&path, name, &patch, &params).await;
+        reply.accepted();
+    }
+
     async fn upgrade(&self, major: u8, arguments: &[&str]) {
         let chart = helm::chart();
         let words = ["upgrade", &self.name, chart.to_str().expect("UTF-8")];
         self.helm(major, &[&words, arguments].concat()).await;
     }
 
-    /// Runs Helm as a person would; it must succeed.
     async fn helm(&self, major: u8, arguments: &[&str]) -> String {
-        let mut command = helm::helm(major);
-        command.args(arguments).args(["--namespace", &self.name]);
-        command.env(
-            "KUBECONFIG",
-            AsRef::<Path>::as_ref(&self.cluster.kubeconfig),
-        );
-        let run = move |mut command: Command| helm::said(&mut command);
-        let said = tokio::task::spawn_blocking(move || run(command)).await;
-        said.expect("no panic")
-            .unwrap_or_else(|why| panic!("Helm {major}: {why}"))
+        self.cluster.helm(major, &self.name, arguments).await
     }
 
     fn path(&self, kind: &str) -> String {

@@ -79,9 +79,7 @@ pub(in super::super) async fn run(cluster: Arc<Cluster>) -> Outcome {
             assert_eq!(calls, wanted, "{scope}: {of_pod:?} in {of_namespace:?}");
         }
         for namespace in [&*own, "kube-system", "kube-public"] {
-            if namespace != own {
-                account(&cluster, namespace).await;
-            }
+            cluster.has_account(namespace).await;
             cluster
                 .try_pod(namespace, &labelled("never", "enforce"))
                 .await
@@ -95,15 +93,6 @@ pub(in super::super) async fn run(cluster: Arc<Cluster>) -> Outcome {
         "{} kinds of pods in two scopes, none sent twice",
         SENT.len() + 3
     ))
-}
-
-/// The ServiceAccount that pods of a namespace have, which comes a little later than the namespace.
-async fn account(cluster: &Cluster, namespace: &str) {
-    let accounts = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
-    eventually("the default ServiceAccount", || async {
-        cluster.get(&accounts, "default").await.is_accepted()
-    })
-    .await;
 }
 
 fn labelled(name: &str, mode: &str) -> Value {

@@ -1,0 +1,305 @@
+//! Whether the webhook is registered, and whether what that points at is there and ready.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::facts::{Backend, Facts, Ops, Served, ready_endpoints};
+use super::hooks::{Hook, Target};
+use super::installation::Installation;
+use super::report::{Check, Report, Topic};
+
+const TOPIC: Topic = Topic::Webhook;
+
+pub(super) fn judge(facts: &Facts, report: &mut Report) {
+    for error in [&facts.hooks, &facts.validating]
+        .into_iter()
+        .filter_map(|h| h.as_ref().err())
+    {
+        report.add(Check::unseen(TOPIC, error));
+    }
+    if facts.hooks.is_err() {
+        return;
+    }
+    if !facts.ours().any(Hook::changes_pods) {
+        report.add(not_registered(facts));
+    }
+    let mut told = BTreeSet::new();
+    for hook in facts.ours() {
+        if told.insert((&hook.kind, &hook.configuration)) {
+            let of = |other: &&Hook| other.title() == hook.title();
+            let names: Vec<&str> = facts.ours().filter(of).map(|h| &*h.name).collect();
+            let (title, target) = (hook.title(), hook.target.title());
+            let message = format!("{title} calls {target} ({})", names.join(", "));
+            report.add(Check::well(TOPIC, "registered", message));
+        }
+    }
+    for backend in &facts.backends {
+        match &backend.target {
+            Target::Service { .. } => service(facts, backend, report),
+            Target::Url(url) => address(facts, backend, url, report),
+        }
+        if let Some(Ok(ops)) = &backend.ops {
+            troubles(ops, report);
+        }
+    }
+}
+
+fn not_registered(facts: &Facts) -> Check {
+    let Some(deployment) = facts.unregistered.first() else {
+        return Check::error(
+            TOPIC,
+            "not-installed",
+            "no MutatingWebhookConfiguration has a webhook named ….podgrace.io that is about pods, and no Deployment \
+             is labelled app.kubernetes.io/name=podgrace: Podgrace is not in this cluster",
+        )
+        .advise("To install it: docs/install.md. Where its webhook has another name, say --webhook-configuration NAME");
+    };
+    let installation = Installation::of(deployment);
+    let check = Check::error(
+        TOPIC,
+        "no-configuration",
+        format!(
+            "{} is there, but no MutatingWebhookConfiguration has a webhook named ….podgrace.io that is about pods: \
+             no API server asks it, and every pod is made as it is written",
+            installation.title()
+        ),
+    );
+    restored(check, &installation, facts, "it")
+}
+
+/// With what makes something again that is gone.
+fn restored(check: Check, installation: &Installation<'_>, facts: &Facts, what: &str) -> Check {
+    match installation.restore(&facts.kubectl) {
+        Some(command) => check
+            .advise(format!(
+                "Helm has {what} in its manifest; what is there stays as it is:"
+            ))
+            .run(command),
+        None => check.advise(format!(
+            "Apply {what} again from the manifests that it was installed with"
+        )),
+    }
+}
+
+fn service(facts: &Facts, backend: &Backend, report: &mut Report) {
+    let Target::Service {
+        namespace,
+        name,
+        port,
+    } = &backend.target
+    else {
+        return;
+    };
+    let title = backend.target.title();
+    let service = match &backend.service {
+        Err(error) => return report.add(Check::unseen(TOPIC, error)),
+        Ok(Some(service)) => service,
+        Ok(None) => {
+            let message =
+                format!("{title} does not exist: no call of the webhook arrives anywhere");
+            let check = Check::error(TOPIC, "service-missing", message);
+            let deployment = backend
+                .deployments
+                .iter()
+                .flatten()
+                .find(|d| is_podgrace(d));
+            return report.add(match deployment {
+                Some(deployment) => restored(check, &Installation::of(deployment), facts, "it"),
+                None => check.advise(format!(
+                    "Nothing in namespace {namespace} looks like Podgrace either. If it was removed, remove its webhook \
+                     configuration too; else install it again: docs/install.md"
+                )),
+            });
+        }
+    };
+    let mut ports = service["spec"]["ports"].as_array().into_iter().flatten();
+    if !ports.any(|p| p["port"] == *port) {
+        let message = format!("{title} has no port {port}, which the webhook configuration calls");
+        report.add(Check::error(TOPIC, "service-port", message).run(format!(
+            "{} -n {namespace} edit service {name}",
+            facts.kubectl
+        )));
+    }
+    match &backend.slices {
+        Err(error) => report.add(Check::unseen(TOPIC, error)),
+        Ok(slices) if ready_endpoints(slices) == 0 => report.add(no_endpoints(facts, backend)),
+        Ok(slices) => report.add(replicas(backend, ready_endpoints(slices))),
+    }
+    for looked in [&backend.deployments, &backend.pods] {
+        if let Err(error) = looked {
+            report.add(Check::unseen(TOPIC, error));
+        }
+    }
+    let images: BTreeSet<&str> = backend.pods.iter().flatten().filter_map(image).collect();
+    if images.len() > 1 {
+        let images = images.into_iter().collect::<Vec<_>>().join(" and ");
+        report.add(
+            Check::warning(
+                TOPIC,
+                "versions-differ",
+                format!("replicas of different images answer: {images}. One pod may get other fields than the next"),
+            )
+            .advise("Normal while a rollout lasts. Whether one does:")
+            .run(rollout_status(facts, backend, namespace)),
+        );
+    }
+    if let Some(Err(error)) = &backend.ops {
+        report.add(if error.is_forbidden() {
+            Check::unseen(TOPIC, error)
+        } else {
+            Check::note(
+                TOPIC,
+                "ops-silent",
+                format!("no replica says how it is: {error}"),
+            )
+        });
+    }
+}
+
+fn is_podgrace(deployment: &Value) -> bool {
+    deployment["metadata"]["labels"]["app.kubernetes.io/name"] == "podgrace"
+        || Installation::of(deployment)
+            .image()
+            .is_some_and(|i| i.contains("podgrace"))
+}
+
+fn rollout_status(facts: &Facts, backend: &Backend, namespace: &str) -> String {
+    let kubectl = &facts.kubectl;
+    match backend.installation() {
+        Some(own) => format!(
+            "{kubectl} -n {namespace} rollout status deployment/{}",
+            own.name()
+        ),
+        None => format!("{kubectl} -n {namespace} get pods"),
+    }
+}
+
+fn image(pod: &Value) -> Option<&str> {
+    pod["spec"]["containers"][0]["image"].as_str()
+}
+
+/// That nobody would answer, and why.
+fn no_endpoints(facts: &Facts, backend: &Backend) -> Check {
+    let (title, kubectl) = (backend.target.title(), &facts.kubectl);
+    let start = format!("{title} has no ready endpoint: nobody answers the API server");
+    let check = |why: &str| Check::error(TOPIC, "no-endpoints", format!("{start}. {why}"));
+    let Some(own) = backend.installation() else {
+        return check("No Deployment of its namespace has pods that it selects").advise(
+            "Compare the Service's selector with the labels of the Deployment's pod template; or the Deployment is \
+             gone: apply it again",
+        );
+    };
+    let (namespace, name) = (own.namespace(), own.name());
+    let mut pods = backend.pods.iter().flatten();
+    match (own.replicas(), pods.next()) {
+        ((0, _), _) => check(&format!("{} is scaled to 0", own.title())).run(format!(
+            "{kubectl} -n {namespace} scale deployment/{name} --replicas=2"
+        )),
+        ((wanted, _), None) => check(&format!(
+            "{} wants {wanted} replicas and there is no pod: something keeps them from being made",
+            own.title()
+        ))
+        .run(format!(
+            "{kubectl} -n {namespace} describe deployment/{name}"
+        ))
+        .run(format!(
+            "{kubectl} -n {namespace} get events --sort-by=.lastTimestamp"
+        )),
+        (_, Some(pod)) => {
+            let pod_name = pod["metadata"]["name"].as_str().unwrap_or_default();
+            check(&format!("Pod {pod_name} {}", state(pod)))
+                .run(format!("{kubectl} -n {namespace} describe pod {pod_name}"))
+                .run(format!(
+                    "{kubectl} -n {namespace} logs {pod_name} --tail=20"
+                ))
+        }
+    }
+}
+
+/// Why a pod is not ready, as far as its status says.
+fn state(pod: &Value) -> String {
+    let status = &pod["status"];
+    let conditions = || status["conditions"].as_array().into_iter().flatten();
+    if let Some(scheduled) =
+        conditions().find(|c| c["type"] == "PodScheduled" && c["status"] == "False")
+    {
+        let why = scheduled["message"].as_str().unwrap_or("no node takes it");
+        return format!("is not scheduled: {why}");
+    }
+    let containers = status["containerStatuses"].as_array();
+    let waiting = containers.into_iter().flatten().find_map(|container| {
+        let waiting = &container["state"]["waiting"];
+        let reason = waiting["reason"].as_str()?;
+        Some(match waiting["message"].as_str() {
+            Some(message) => format!("waits: {reason} ({message})"),
+            None => format!("waits: {reason}"),
+        })
+    });
+    waiting.unwrap_or_else(|| match status["phase"].as_str() {
+        Some("Running") => "runs, but is not Ready".to_owned(),
+        phase => format!("is {}", phase.unwrap_or("of no phase")),
+    })
+}
+
+fn replicas(backend: &Backend, ready: usize) -> Check {
+    let Some(own) = backend.installation() else {
+        let message = format!("{} has {ready} ready endpoints", backend.target.title());
+        return Check::well(TOPIC, "endpoints", message);
+    };
+    let (wanted, _) = own.replicas();
+    let image = own.image().unwrap_or_default();
+    let message = format!(
+        "{ready} of {wanted} replicas of {} are ready ({image})",
+        own.title()
+    );
+    if i64::try_from(ready).unwrap_or(i64::MAX) < wanted {
+        Check::warning(TOPIC, "replicas-missing", message)
+    } else {
+        Check::well(TOPIC, "replicas", message)
+    }
+}
+
+/// An address that only the API server must reach; from here is the best that can be tried.
+fn address(facts: &Facts, backend: &Backend, url: &str, report: &mut Report) {
+    let Served::Handshake(handshake) = &backend.served else {
+        return;
+    };
+    match &handshake.error {
+        Some(error) if handshake.chain.is_empty() => {
+            let message = format!("{url} does not answer from here: {error}");
+            report.add(if facts.is_proven() {
+                Check::note(TOPIC, "address-silent", message).advise("The API server reaches it all the same")
+            } else {
+                Check::error(TOPIC, "address-silent", message).advise(
+                    "Start podgrace serve there, or correct clientConfig.url in the webhook configuration. Where only the \
+                     API server is to reach it, run this command from there",
+                )
+            });
+        }
+        _ => report.add(Check::well(
+            TOPIC,
+            "address",
+            format!("{url} answers from here"),
+        )),
+    }
+}
+
+fn troubles(ops: &Ops, report: &mut Report) {
+    let own = env!("CARGO_PKG_VERSION");
+    match &ops.version {
+        Some(version) if version != own => report.add(Check::note(
+            TOPIC,
+            "other-version",
+            format!(
+                "the webhook is podgrace {version} and this program {own}: what is said about pods below is by the \
+                 rules of {own}"
+            ),
+        )),
+        _ => {}
+    }
+    for trouble in &ops.troubles {
+        let message = format!("a replica says of itself: {trouble}");
+        report.add(Check::warning(TOPIC, "replica-troubled", message));
+    }
+}
