@@ -15,7 +15,10 @@ use podgrace::audit::{Auditor, Looked, Options, Report};
 use podgrace::config::Configuration;
 use podgrace::lifecycle::annotations::Said;
 use podgrace::lifecycle::audit::Rule;
-use podgrace::lifecycle::json::StrMap;
+use podgrace::lifecycle::json::{Object, StrMap};
+use podgrace::lifecycle::patch;
+use podgrace::lifecycle::plan::{Context, plan};
+use podgrace::lifecycle::pod::Pod;
 use podgrace::lifecycle::policy::{Policy, SleepAction};
 use podgrace::manifests::{self, Source};
 use podgrace::workload::Kinds;
@@ -251,18 +254,22 @@ fn objects(source: &Source) -> Vec<Value> {
     all
 }
 
-#[test]
-fn what_pods_lack_is_what_the_webhook_adds_to_them() {
-    let mut compared = 0;
+/// Every manifest of the project's cases.
+fn inputs() -> impl Iterator<Item = PathBuf> {
     let not_inputs = ["config.yaml", "namespace.yaml"];
-    let inputs = ["audit", "golden", "manifests", "explain"]
+    ["audit", "golden", "manifests", "explain"]
         .into_iter()
         .flat_map(|name| cases(name).into_iter().chain([folder(name)]))
         .flat_map(|case| fs::read_dir(case).into_iter().flatten())
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
-        .filter(|path| !not_inputs.iter().any(|name| path.ends_with(name)));
-    for path in inputs {
+        .filter(move |path| !not_inputs.iter().any(|name| path.ends_with(name)))
+}
+
+#[test]
+fn what_pods_lack_is_what_the_webhook_adds_to_them() {
+    let mut compared = 0;
+    for path in inputs() {
         let name = path.display().to_string();
         let bytes = fs::read(&path).expect("a file");
         let source = Source {
@@ -330,4 +337,86 @@ fn what_pods_lack_is_what_the_webhook_adds_to_them() {
         }
     }
     assert!(compared >= 100, "only {compared} pods were compared");
+}
+
+/// An object with what its pods get, and with an annotation on their template before.
+fn injected(object: &Value, surroundings: &Surroundings, annotation: Option<&str>) -> Value {
+    let mut object = object.clone();
+    let said = surroundings.namespace.as_ref().map(|source| {
+        let namespace = objects(source).remove(0);
+        let metadata = &namespace["metadata"];
+        let (labels, annotations) = (&metadata["labels"], &metadata["annotations"]);
+        Said::by_namespace(&labels.into(), &annotations.into())
+    });
+    for workload in surroundings.kinds.workloads(&object) {
+        if let Some(line) = annotation {
+            let (key, value) = line.split_once(": ").expect("KEY: VALUE");
+            let template = object.pointer_mut(&workload.template).expect("a template");
+            template["metadata"]["annotations"][key] = value.into();
+        }
+        let json = workload.pod(&object).expect("a pod").to_string();
+        let Object(pod) = serde_json::from_str::<Object<Pod<'_>>>(&json).expect("a pod");
+        let context = Context {
+            policy: &surroundings.policy,
+            namespace: workload
+                .namespace
+                .as_deref()
+                .or(surroundings.default_namespace.as_deref()),
+            namespace_said: said.as_ref(),
+        };
+        let patch = patch::patch(&pod, &plan(&pod, &context).changes, None);
+        let template = object.pointer_mut(&workload.template).expect("a template");
+        json_patch::patch(template, &patch).expect("it applies");
+    }
+    object
+}
+
+/// What is said to be mended by itself, or by an annotation, is found no more when that is done.
+#[test]
+fn what_is_said_to_end_a_finding_ends_it() {
+    let (mut by_itself, mut by_annotation) = (0, 0);
+    for path in inputs() {
+        let name = path.display().to_string();
+        let surroundings = Surroundings::beside(&path);
+        let bytes = fs::read(&path).expect("a file");
+        for object in objects(&Source {
+            name: name.clone(),
+            bytes,
+        }) {
+            let audit = |object: &Value| {
+                let bytes = object.to_string().into_bytes();
+                surroundings.audit(&Source {
+                    name: name.clone(),
+                    bytes,
+                })
+            };
+            let report = audit(&object);
+            // Where nothing is added, nothing is said to be.
+            if report.workloads.len() != 1 || report.workloads[0].mode != "enforce" {
+                continue;
+            }
+            for found in &report.findings {
+                let fix = found.finding.fix.clone().unwrap_or_default();
+                if !fix.is_injected() && fix.annotation.is_none() {
+                    continue;
+                }
+                let annotation = fix.annotation.as_deref().filter(|_| !fix.is_injected());
+                let after = audit(&injected(&object, &surroundings, annotation));
+                let fingerprint = report.fingerprint(found);
+                let mut left = after.findings.iter().map(|found| after.fingerprint(found));
+                assert!(
+                    !left.any(|other| other == fingerprint),
+                    "{name}: {fingerprint}: {fix:#?}"
+                );
+                match annotation {
+                    Some(_) => by_annotation += 1,
+                    None => by_itself += 1,
+                }
+            }
+        }
+    }
+    assert!(
+        by_itself >= 100 && by_annotation >= 10,
+        "only {by_itself} and {by_annotation}"
+    );
 }

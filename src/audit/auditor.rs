@@ -219,12 +219,8 @@ impl Auditor {
             self.judge_workload(document, &workload, place, report);
         }
         for unknown in kinds.unknown(document) {
-            // Of a cluster only known kinds are asked for.
-            let Some(first) = place(&unknown.object) else {
-                continue;
-            };
             report.pass_over(NotLookedAt {
-                first,
+                first: place(&unknown.object),
                 sentence: unknown.sentence(),
                 group: unknown.group,
                 kind: unknown.kind,

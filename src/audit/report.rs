@@ -113,8 +113,8 @@ pub struct NotLookedAt {
     pub kind: String,
     /// How many there are.
     pub objects: usize,
-    /// Where the first one is.
-    pub first: Place,
+    /// Where the first one is; an object of a cluster is in no file.
+    pub first: Option<Place>,
     /// What to write to have them looked at, or passed over without a word.
     pub sentence: String,
 }
@@ -283,16 +283,14 @@ impl fmt::Display for Place {
 
 impl fmt::Display for NotLookedAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.objects {
-            1 => write!(f, "{}: {}", self.first, self.sentence),
-            all => write!(
-                f,
-                "{} (and {} more): {}",
-                self.first,
-                all - 1,
-                self.sentence
-            ),
+        if let Some(first) = &self.first {
+            write!(f, "{first}")?;
+            if self.objects > 1 {
+                write!(f, " (and {} more)", self.objects - 1)?;
+            }
+            f.write_str(": ")?;
         }
+        f.write_str(&self.sentence)
     }
 }
 

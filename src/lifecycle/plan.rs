@@ -300,13 +300,8 @@ impl<'a> Planner<'a> {
                 Place::NativeSidecar(_) => None,
             };
             let settings = levels.of(container, index, problems);
-            let is_named = [
-                settings.pre_stop_sleep.origin.level,
-                settings.startup_probe.origin.level,
-            ]
-            .contains(&Level::Container);
             if let Some(why) = &unless_named
-                && !is_named
+                && !settings.names_container()
             {
                 let why = why.clone();
                 self.plan
@@ -341,7 +336,9 @@ impl<'a> Planner<'a> {
             self.plan.variables(considered);
         }
         // A pod of which every container is left alone has nobody to wait for.
-        let mine = |c: &&Considered<'_>| c.unless_named.is_none() || c.sleep.is_ok();
+        let mine = |c: &&Considered<'_>| {
+            c.unless_named.is_none() || c.sleep.is_ok() || c.settings.states_need()
+        };
         if all.iter().any(|c| mine(&c)) {
             let needs = all
                 .iter()

@@ -264,6 +264,12 @@ impl<'a> Pod<'a> {
             .filter(|policy| !policy.is_empty())
             .unwrap_or("Always")
     }
+
+    /// Whether clients reach this container of the pod: what is meant to end by itself is no server, whatever
+    /// ports it declares.
+    pub fn is_served_by(&self, container: &Container<'_>) -> bool {
+        container.serves() && self.restart_policy_of(container) == "Always"
+    }
 }
 
 impl<'a> Container<'a> {

@@ -67,6 +67,21 @@ pub struct Resolved<'p> {
     pub spring_boot: Option<Origin>,
 }
 
+impl Resolved<'_> {
+    /// Whether an annotation for this container alone says what its application needs after SIGTERM.
+    pub(super) fn states_need(&self) -> bool {
+        let stated = self.shutdown_timeout.as_ref();
+        stated.is_some_and(|chosen| chosen.origin.level == Level::Container)
+    }
+
+    /// Whether one says anything that a plan acts on.
+    pub(super) fn names_container(&self) -> bool {
+        let acted_on = [&self.pre_stop_sleep.origin, &self.startup_probe.origin];
+        let is_named = |origin: &&Origin| origin.level == Level::Container;
+        acted_on.iter().any(is_named) || self.states_need()
+    }
+}
+
 /// Which container a handler or profile is for that a whole pod, namespace or cluster is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {

@@ -181,14 +181,14 @@ pub fn life(pod: &Pod<'_>, others: Others) -> Life {
         .filter(|c| c.restart_policy.as_deref() == Some("Always"))
         .map(|c| (&c.0, true));
     let containers: Vec<(&Container<'_>, bool)> = main.chain(sidecars).collect();
-    let starts: Vec<Start> = containers.iter().map(|(c, s)| start(c, *s)).collect();
+    let starts: Vec<Start> = containers.iter().map(|(c, s)| start(pod, c, *s)).collect();
     let owner = pod.meta().owner_references.iter().find(|o| o.controller);
     let stops = ways(owner.map(|owner| &*owner.kind), pod.grace())
         .into_iter()
         .map(|(how, grace)| {
             let mut endings: Vec<Ending> = containers
                 .iter()
-                .map(|(container, after_main)| ending(container, *after_main, grace))
+                .map(|(container, after_main)| ending(pod, container, *after_main, grace))
                 .collect();
             wait_for_main(&mut endings, grace);
             // Whoever owns a pod makes another, unless it wants fewer.
@@ -226,7 +226,7 @@ fn ways(owner: Option<&str>, grace: i64) -> Vec<(How, i64)> {
     all.into_iter().filter(|(how, _)| can(*how)).collect()
 }
 
-fn start(container: &Container<'_>, before_main: bool) -> Start {
+fn start(pod: &Pod<'_>, container: &Container<'_>, before_main: bool) -> Start {
     let asked = |probe: Option<&Probe<'_>>| {
         probe.map(|probe| Asked {
             handler: probe.handler(),
@@ -242,7 +242,7 @@ fn start(container: &Container<'_>, before_main: bool) -> Start {
     let ends = startup.as_ref().or(liveness.as_ref());
     Start {
         container: container.name.to_string(),
-        serves: container.serves(),
+        serves: pod.is_served_by(container),
         before_main,
         ready: match (&startup, &readiness) {
             (None, None) => Ready::AtOnce,
@@ -274,7 +274,7 @@ fn hook_ends(grace: i64) -> u64 {
 }
 
 /// preStop is bounded by the grace period and comes out of it; the application gets two seconds at least.
-fn ending(container: &Container<'_>, after_main: bool, grace: i64) -> Ending {
+fn ending(pod: &Pod<'_>, container: &Container<'_>, after_main: bool, grace: i64) -> Ending {
     let most = hook_ends(grace);
     let pre_stop = match container.pre_stop() {
         None => PreStop::None,
@@ -292,7 +292,7 @@ fn ending(container: &Container<'_>, after_main: bool, grace: i64) -> Ending {
     };
     Ending {
         container: container.name.to_string(),
-        serves: container.serves(),
+        serves: pod.is_served_by(container),
         after_main,
         pre_stop,
         sigterm: earliest,

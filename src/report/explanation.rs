@@ -31,8 +31,8 @@ pub fn text(explanation: &Explanation) -> String {
         page.paragraph(
             2,
             PLAIN,
-            "Nobody that is known of: no container has a readinessProbe, a livenessProbe over the network or a \
-             TCP port.",
+            "Nobody that is known of: no container that is restarted whenever it ends has a readinessProbe, a \
+             livenessProbe over the network or a TCP port.",
         );
     } else {
         clients::table(&mut page, before, after);

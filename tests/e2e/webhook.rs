@@ -51,7 +51,7 @@ impl Webhook {
     pub(crate) async fn start(cluster: &Arc<Cluster>, name: &str, config: Option<&str>) -> Self {
         let mut more = vec![format!("--kubeconfig={}", cluster.kubeconfig.display())];
         if let Some(config) = config {
-            let file = pki::write(&cluster.folder, &format!("{name}.yaml"), config);
+            let file = pki::write(&cluster.folder, &configuration_file(name), config);
             more.push(format!("--config={}", file.display()));
         }
         let webhook = Self::start_with(cluster, name, more).await;
@@ -216,20 +216,25 @@ impl Webhook {
         pair.write(&self.cluster.folder, &self.name);
     }
 
-    /// Rewrites its configuration file; it must have been started with one.
-    pub(crate) fn configure(&self, text: &str) {
-        pki::write(&self.cluster.folder, &format!("{}.yaml", self.name), text);
-    }
-
     /// How an API server reaches it, where no Service leads to it.
     pub(crate) fn client_config(&self, path: &str) -> Value {
         json!({"url": format!("https://{}{path}", self.address), "caBundle": pki::base64(&self.authority.pem)})
     }
 
+    /// Writes its configuration file anew; it must have been started with one.
+    pub(crate) fn configure(&self, config: &str) {
+        pki::write(
+            &self.cluster.folder,
+            &configuration_file(&self.name),
+            config,
+        );
+    }
+
     /// How often it was asked about a pod, or about a workload as `deployments/web`.
     pub(crate) fn calls(&self, namespace: &str, name: &str) -> usize {
-        let log = self.log();
-        log.matches(&format!(" {namespace}/{name}: ")).count()
+        self.log()
+            .matches(&format!(" {namespace}/{name}: "))
+            .count()
     }
 
     /// What it logged.
@@ -240,6 +245,10 @@ impl Webhook {
         };
         std::fs::read_to_string(log).unwrap_or_default()
     }
+}
+
+fn configuration_file(name: &str) -> String {
+    format!("{name}.yaml")
 }
 
 /// A configuration of one webhook on the creation of a namespace's pods.

@@ -1,9 +1,9 @@
 //! A grace period that ends before the application does.
 
-use super::super::plan::Change;
+use serde_json::Map;
+
 use super::super::settings::GracePeriod;
 use super::super::shutdown::{Need, StatedBy};
-use super::super::text;
 use super::finding::{Finding, Fix};
 use super::rule::{Rule, Severity};
 use super::subject::{Subject, stated_by};
@@ -26,20 +26,22 @@ fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Ok(before) = u64::try_from(grace.before) else {
         return;
     };
-    let fix = || match subject.grace_change() {
-        Some(change @ Change::GracePeriod { .. }) => {
-            subject.injected(text::change(change), std::slice::from_ref(change))
-        }
+    let fix = |enough: u64| {
+        let grown = subject.grown_grace(enough);
         // Somebody wants it left as it is, or the cap holds it down.
-        _ => Fix::advice(match grace.setting.value {
+        grown.unwrap_or_else(|| match grace.setting.value {
             GracePeriod::Off => {
-                "grace-period is off: a shorter shutdown, or grace-period: auto".to_owned()
+                Fix::advice("grace-period is off: a shorter shutdown, or grace-period: auto")
             }
-            _ => format!(
-                "a shorter shutdown: {}s is the most that stated needs may ask for",
-                grace.cap
+            _ => subject.pod_fix(
+                format!(
+                    "a shorter shutdown, or terminationGracePeriodSeconds {enough} written by hand: {}s is the most \
+                     that stated needs may ask for",
+                    grace.cap
+                ),
+                Map::from_iter([("terminationGracePeriodSeconds".to_owned(), enough.into())]),
             ),
-        }),
+        })
     };
     for need in &grace.needs {
         // What it has today, without the sleep that we would add on top of it.
@@ -68,7 +70,7 @@ fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             need.container, need.application, need.margin
         );
         findings.push(Finding {
-            fix: Some(fix()),
+            fix: Some(fix(need.total())),
             ..subject.at_pod(&RULE, FIELD, message)
         });
     }
@@ -80,7 +82,7 @@ fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             stated_by(&grace.setting.origin)
         );
         findings.push(Finding {
-            fix: Some(fix()),
+            fix: Some(fix(floor.into())),
             ..subject.at_pod(&RULE, FIELD, message)
         });
     }

@@ -75,6 +75,12 @@ pub fn judge(subject: &Subject<'_>) -> Judgement {
             (rule.judge)(subject, &mut all);
         }
     }
+    if subject.is_killed_at_once() {
+        // Nothing is added to it, whatever its annotations say.
+        for fix in all.iter_mut().filter_map(|finding| finding.fix.as_mut()) {
+            fix.annotation = None;
+        }
+    }
     let own: &[Ignored] = subject.said.settings.ignore.as_deref().unwrap_or_default();
     let inherited = subject
         .namespace_said

@@ -2,9 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::super::plan::Change;
 use super::super::shutdown::MINIMUM_AFTER_PRE_STOP;
-use super::super::text;
 use super::finding::{Finding, Fix};
 use super::rule::{Rule, Severity};
 use super::subject::{Examined, Subject};
@@ -59,22 +57,20 @@ fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 /// The grace period that the plan has, where it has one for this; else a sleep and 20 seconds more.
 fn fix(subject: &Subject<'_>, examined: &Examined<'_>, seconds: i64) -> Fix {
-    match subject.grace_change() {
-        Some(change @ Change::GracePeriod { after, .. })
-            if examined.alone.is_none() && *after > seconds =>
-        {
-            subject.injected(text::change(change), std::slice::from_ref(change))
-        }
-        _ => {
-            let after = seconds.saturating_add(25);
-            let field = (
-                "terminationGracePeriodSeconds".to_owned(),
-                Value::from(after),
-            );
-            let what = format!("terminationGracePeriodSeconds {after}, or a shorter sleep");
-            subject.pod_fix(what, Map::from_iter([field]))
-        }
-    }
+    let enough = seconds.saturating_add(MINIMUM_AFTER_PRE_STOP);
+    let grown = match (u64::try_from(enough), &examined.alone) {
+        (Ok(enough), None) => subject.grown_grace(enough),
+        _ => None,
+    };
+    grown.unwrap_or_else(|| {
+        let after = seconds.saturating_add(25);
+        let field = (
+            "terminationGracePeriodSeconds".to_owned(),
+            Value::from(after),
+        );
+        let what = format!("terminationGracePeriodSeconds {after}, or a shorter sleep");
+        subject.pod_fix(what, Map::from_iter([field]))
+    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! Spring Boot that would still be draining when SIGKILL comes.
 
-use super::super::plan::Change;
 use super::super::shutdown::StatedBy;
 use super::super::spring;
-use super::super::text;
 use super::finding::{Finding, Fix};
 use super::rule::{Rule, Severity};
 use super::subject::Subject;
@@ -44,20 +42,18 @@ fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
              to {phase}s from second {hook} on, and has {left}s"
         );
         // An annotation may say less than the container does, and then nothing grows.
-        let counts = subject.plan.grace.as_ref().is_some_and(|grace| {
+        let need = subject.plan.grace.as_ref().and_then(|grace| {
             grace
                 .needs
                 .iter()
-                .any(|need| need.container == name && need.stated_by == StatedBy::SpringBoot)
+                .find(|need| need.container == name && need.stated_by == StatedBy::SpringBoot)
         });
-        let fix = match subject.grace_change() {
-            Some(change @ Change::GracePeriod { .. }) if counts => {
-                subject.injected(text::change(change), std::slice::from_ref(change))
-            }
-            _ => Fix::advice(format!(
+        let grown = need.and_then(|need| subject.grown_grace(need.pre_stop.saturating_add(phase)));
+        let fix = grown.unwrap_or_else(|| {
+            Fix::advice(format!(
                 "a phase timeout of at most {left}s, or a longer grace period"
-            )),
-        };
+            ))
+        });
         findings.push(Finding {
             fix: Some(fix),
             ..subject.at_pod(&RULE, "/spec/terminationGracePeriodSeconds", message)

@@ -85,6 +85,12 @@ impl<'s> Subject<'s> {
         })
     }
 
+    /// Whether it is killed at once, which is why nothing is added to it.
+    pub(super) fn is_killed_at_once(&self) -> bool {
+        let mut skips = self.plan.skips.iter();
+        skips.any(|skipped| matches!(skipped.why, Skip::GraceZero(_)))
+    }
+
     pub(super) fn policy(&self) -> &'s Policy {
         self.context.policy
     }
@@ -111,6 +117,16 @@ impl<'s> Subject<'s> {
             .iter()
             .find(|s| s.part == part && s.container.as_deref() == Some(container))
             .map(|s| &s.why)
+    }
+
+    /// The growth of the grace period as a fix, where it is enough.
+    pub(super) fn grown_grace(&self, enough: u64) -> Option<Fix> {
+        let change = self.grace_change()?;
+        let Change::GracePeriod { after, .. } = change else {
+            return None;
+        };
+        let is_enough = u64::try_from(*after).is_ok_and(|after| after >= enough);
+        is_enough.then(|| self.injected(text::change(change), std::slice::from_ref(change)))
     }
 
     /// The change to the grace period.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::audit::{Cluster, Counts, Found, Report};
+use crate::audit::{Cluster, Counts, Found, Place, Report};
 use crate::lifecycle::audit::{Fix, Rule, Severity};
 
 /// The whole document.
@@ -18,9 +18,8 @@ pub struct Json<'r> {
 struct Finding<'r> {
     rule: &'static str,
     severity: Severity,
-    file: Option<&'r str>,
-    line: Option<usize>,
-    column: Option<usize>,
+    #[serde(flatten)]
+    at: At<'r>,
     kind: &'r str,
     namespace: Option<&'r str>,
     name: &'r str,
@@ -28,6 +27,24 @@ struct Finding<'r> {
     field: String,
     message: &'r str,
     fix: Option<&'r Fix>,
+}
+
+/// A place in a file; nothing but nulls in a cluster.
+#[derive(Debug, Serialize)]
+struct At<'r> {
+    file: Option<&'r str>,
+    line: Option<usize>,
+    column: Option<usize>,
+}
+
+impl<'r> At<'r> {
+    fn of(place: Option<&'r Place>) -> Self {
+        Self {
+            file: place.map(|place| &*place.file),
+            line: place.map(|place| place.line),
+            column: place.map(|place| place.column),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -67,17 +84,15 @@ struct NotLookedAt<'r> {
     group: &'r str,
     kind: &'r str,
     objects: usize,
-    file: &'r str,
-    line: usize,
-    column: usize,
+    #[serde(flatten)]
+    at: At<'r>,
     message: &'r str,
 }
 
 #[derive(Debug, Serialize)]
 struct Unreadable<'r> {
-    file: Option<&'r str>,
-    line: Option<usize>,
-    column: Option<usize>,
+    #[serde(flatten)]
+    at: At<'r>,
     message: &'r str,
 }
 
@@ -96,18 +111,18 @@ pub fn json(report: &Report) -> Json<'_> {
         reason: &accepted.reason,
     });
     let unreadable = report.unreadable.iter().map(|unreadable| Unreadable {
-        file: unreadable.file.as_deref(),
-        line: unreadable.at.map(|(line, _)| line),
-        column: unreadable.at.map(|(_, column)| column),
+        at: At {
+            file: unreadable.file.as_deref(),
+            line: unreadable.at.map(|(line, _)| line),
+            column: unreadable.at.map(|(_, column)| column),
+        },
         message: &unreadable.message,
     });
     let not_looked_at = report.not_looked_at.iter().map(|kind| NotLookedAt {
         group: &kind.group,
         kind: &kind.kind,
         objects: kind.objects,
-        file: &kind.first.file,
-        line: kind.first.line,
-        column: kind.first.column,
+        at: At::of(kind.first.as_ref()),
         message: &kind.sentence,
     });
     Json {
@@ -133,13 +148,11 @@ fn of_rule(rule: &'static Rule) -> OfRule {
 
 fn finding<'r>(report: &'r Report, found: &'r Found) -> Finding<'r> {
     let looked = &report.workloads[found.workload];
-    let (finding, place) = (&found.finding, found.place.as_ref());
+    let finding = &found.finding;
     Finding {
         rule: finding.rule.name,
         severity: finding.severity,
-        file: place.map(|place| &*place.file),
-        line: place.map(|place| place.line),
-        column: place.map(|place| place.column),
+        at: At::of(found.place.as_ref()),
         kind: &looked.kind,
         namespace: looked.namespace.as_deref(),
         name: &looked.name,

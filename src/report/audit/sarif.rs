@@ -88,14 +88,16 @@ pub fn sarif(report: &Report, run: &Run) -> Sarif {
         }
     });
     let unreadable = report.unreadable.iter().map(|unreadable| {
-        let file = unreadable.file.as_ref();
+        let file = unreadable.file.as_deref();
         let location = file.map(|file| physical(run, file, unreadable.at));
         notification("error", &unreadable.message, location)
     });
     let not_looked_at = report.not_looked_at.iter().map(|kind| {
-        let Place { file, line, column } = &kind.first;
-        let location = physical(run, file, Some((*line, *column)));
-        notification("note", &kind.sentence, Some(location))
+        let location = kind
+            .first
+            .as_ref()
+            .map(|Place { file, line, column }| physical(run, file, Some((*line, *column))));
+        notification("note", &kind.sentence, location)
     });
     let notifications: Vec<Value> = unreadable.chain(not_looked_at).collect();
     Sarif {
@@ -202,7 +204,6 @@ fn physical(run: &Run, file: &str, at: Option<(usize, usize)>) -> Value {
     location
 }
 
-/// A notification about a file, where it is about one.
 fn notification(level: &str, message: &str, location: Option<Value>) -> Value {
     let mut notification = json!({"level": level, "message": {"text": message}});
     if let Some(location) = location {

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 
 use super::xml::Escaped;
 use super::{Run, number, summary};
-use crate::audit::{Accepted, Counts, Found, Place, Report};
+use crate::audit::{Accepted, Counts, Found, Report};
 use crate::lifecycle::audit::{Rule, Severity};
 use workload::Shown;
 
@@ -133,29 +133,27 @@ fn totals(out: &mut dyn Write, counts: &Counts) -> io::Result<()> {
 fn unreadable(out: &mut dyn Write, report: &Report, run: &Run) -> io::Result<()> {
     let items = report.unreadable.iter().map(|unreadable| {
         let file = unreadable.file.as_deref();
-        (file, unreadable.at, unreadable.message.as_str())
+        let place = file.map(|file| (file, unreadable.at));
+        (place, unreadable.message.as_str())
     });
     list(out, run, ("unreadable", "Could not be read"), items)
 }
 
 fn not_looked_at(out: &mut dyn Write, report: &Report, run: &Run) -> io::Result<()> {
     let items = report.not_looked_at.iter().map(|kind| {
-        let Place { file, line, column } = &kind.first;
-        (
-            Some(&**file),
-            Some((*line, *column)),
-            kind.sentence.as_str(),
-        )
+        let first = kind.first.as_ref();
+        let place = first.map(|place| (&*place.file, Some((place.line, place.column))));
+        (place, kind.sentence.as_str())
     });
     list(out, run, ("not-looked-at", "Not looked at"), items)
 }
 
-/// A section of sentences, each with its file and place there; none where there are no sentences.
+/// A section of sentences, each with its place; none where there are no sentences.
 fn list<'r>(
     out: &mut dyn Write,
     run: &Run,
     (id, title): (&str, &str),
-    items: impl Iterator<Item = (Option<&'r str>, Option<(usize, usize)>, &'r str)>,
+    items: impl Iterator<Item = (Option<(&'r str, Option<(usize, usize)>)>, &'r str)>,
 ) -> io::Result<()> {
     let mut items = items.peekable();
     if items.peek().is_none() {
@@ -165,8 +163,8 @@ fn list<'r>(
         out,
         "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{title}</h2>\n<ul>\n"
     )?;
-    for (file, at, message) in items {
-        let place = file.map_or(String::new(), |file| {
+    for (place, message) in items {
+        let place = place.map_or(String::new(), |(file, at)| {
             let path = run.paths.relative(file);
             let at = at.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
             format!("<code>{}{at}</code> ", Escaped(&path))
