@@ -19,6 +19,9 @@ const LATE: i32 = 6;
 /// When somebody should look at a certificate of which only the end is known.
 const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// What is never too late: of a certificate of ten years, a sixth is.
+const LONG: SignedDuration = SignedDuration::from_hours(28 * 24);
+
 pub(super) fn judge(facts: &Facts, report: &mut Report) {
     for backend in &facts.backends {
         let hooks: Vec<&Hook> = facts
@@ -51,15 +54,17 @@ impl Judge<'_> {
         if let Some(chain) = &served
             && let Some(leaf) = Certificate::read(chain)
         {
-            self.age(leaf.not_before, leaf.not_after, report);
+            self.age(Some(leaf.not_before), leaf.not_after, report);
         } else if let Some(Ok(ops)) = &self.backend.ops
             && let Some(until) = ops.certificate_until
         {
-            self.age(until - SOON, until, report);
+            self.age(None, until, report);
         }
         self.bundles(served.as_deref(), report);
-        if report.checks.len() == before {
-            report.add(self.well(served.as_deref()));
+        if report.checks.len() == before
+            && let Some(well) = self.well(served.as_deref())
+        {
+            report.add(well);
         }
     }
 
@@ -107,9 +112,11 @@ impl Judge<'_> {
         }
     }
 
-    fn age(&self, from: Timestamp, until: Timestamp, report: &mut Report) {
+    /// How far its life has gone, of which the beginning may not be known.
+    fn age(&self, from: Option<Timestamp>, until: Timestamp, report: &mut Report) {
         let left = until.duration_since(self.facts.now);
-        if from > self.facts.now {
+        let late = from.map_or(SOON, |from| until.duration_since(from) / LATE);
+        if let Some(from) = from.filter(|from| *from > self.facts.now) {
             let message = format!(
                 "the certificate is valid from {} on only: one of the clocks is wrong",
                 day(from)
@@ -126,7 +133,7 @@ impl Judge<'_> {
                 }
             );
             report.add(self.renewed(Check::error(TOPIC, "certificate-expired", message)));
-        } else if left < (until.duration_since(from) / LATE).min(SOON * 4) {
+        } else if left < late.min(LONG) {
             let message = format!(
                 "the certificate expires on {}, in {}, and should have been renewed by now",
                 day(until),
@@ -299,29 +306,26 @@ impl Judge<'_> {
             ))
     }
 
-    fn well(&self, served: Option<&str>) -> Check {
-        let until = served
-            .and_then(|chain| Some(Certificate::read(&chain.to_owned())?.not_after))
-            .or_else(|| self.backend.ops.as_ref()?.as_ref().ok()?.certificate_until);
+    /// That it is as it should be; nothing where nobody is there to serve one.
+    fn well(&self, served: Option<&str>) -> Option<Check> {
         let trusted = match (served, self.facts.is_proven()) {
             (_, true) => "the API server takes it",
             (Some(_), false) => "caBundle fits it",
-            (None, false) => {
-                return Check::note(
-                    TOPIC,
-                    "certificate-unknown",
-                    format!(
-                        "which certificate {} serves is not known",
-                        self.backend.target.title()
-                    ),
-                );
-            }
+            (None, false) => return None,
         };
+        let ops = self.backend.ops.as_ref().and_then(|ops| ops.as_ref().ok());
+        let until = served
+            .and_then(|chain| Some(Certificate::read(&chain.to_owned())?.not_after))
+            .or_else(|| ops?.certificate_until);
         let until = until.map_or_else(String::new, |until| {
             let left = rough(until.duration_since(self.facts.now));
             format!(", until {} ({left} left)", day(until))
         });
-        Check::well(TOPIC, "certificate", format!("{trusted}{until}"))
+        Some(Check::well(
+            TOPIC,
+            "certificate",
+            format!("{trusted}{until}"),
+        ))
     }
 }
 
@@ -331,4 +335,112 @@ fn rough(duration: SignedDuration) -> String {
 
 fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::{Value, json};
+
+    use super::super::testing::{NOW, configuration, forbidden, namespace, trial, webhook};
+    use super::*;
+    use crate::certs::Authority;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn now() -> SystemTime {
+        NOW.parse::<Timestamp>().expect("a time").into()
+    }
+
+    /// Made so many days ago, for so long.
+    fn authority(days_ago: u32, days: u32) -> Authority {
+        let names = Names::one("podgrace.podgrace.svc");
+        Authority::make(&names, now() - DAY * days_ago, DAY * days).expect("made")
+    }
+
+    /// What is served by a Secret, beside that bundle, where nothing is known by a trial.
+    fn facts(served: &Authority, bundle: &str) -> Facts {
+        let mut hook = webhook(&json!({}));
+        hook["clientConfig"]["caBundle"] = STANDARD.encode(bundle).into();
+        let shop = namespace("shop", json!({"podgrace.io/mode": "enforce"}), json!({}));
+        let mut facts = Facts::of(&[configuration("podgrace", &[hook])], &[shop], &[]);
+        facts.trial = None;
+        let text = |text: &str| Value::from(STANDARD.encode(text));
+        let secret = json!({"data": {
+            "tls.crt": text(&served.leaf.certificate), "tls.key": text(&served.leaf.key), "ca.crt": text(&served.ca_pem),
+        }});
+        facts.backends[0].served = Served::Secret("podgrace-tls".into(), Ok(Some(secret)));
+        facts
+    }
+
+    #[test]
+    fn what_is_served_is_held_against_the_bundle() {
+        let (own, other) = (authority(1, 90), authority(1, 90));
+        assert_eq!(facts(&own, &own.ca_pem).findings(), [""; 0]);
+        let both = format!("{}{}", other.ca_pem, own.ca_pem);
+        assert_eq!(facts(&own, &both).findings(), [""; 0]);
+        let foreign = facts(&own, &other.ca_pem);
+        assert_eq!(foreign.findings(), ["ca-bundle-other"]);
+        let check = foreign.check("ca-bundle-other");
+        assert_eq!(
+            check.commands[0],
+            "CA=$(kubectl -n podgrace get secret podgrace-tls -o jsonpath='{.data.ca\\.crt}')"
+        );
+        assert_eq!(facts(&own, "").findings(), ["ca-bundle-empty"]);
+        assert_eq!(facts(&own, "nonsense").findings(), ["ca-bundle-unreadable"]);
+        // A CA lives twice as long as its leaf.
+        let old = authority(300, 90);
+        assert_eq!(facts(&own, &old.ca_pem).findings(), ["ca-expired"]);
+        assert_eq!(
+            facts(&old, &old.ca_pem).findings(),
+            ["certificate-expired", "ca-expired"]
+        );
+    }
+
+    #[test]
+    fn whose_certificate_ends_depends_on_who_makes_it() {
+        let expired = authority(100, 90);
+        let own = facts(&expired, &expired.ca_pem);
+        assert_eq!(own.findings(), ["certificate-expired"]);
+        let check = own.check("certificate-expired");
+        assert!(check.message.contains("10 days ago"), "{}", check.message);
+        assert_eq!(
+            check.commands[0],
+            "kubectl -n podgrace rollout restart deployment/podgrace"
+        );
+        let late = authority(80, 90);
+        assert_eq!(facts(&late, &late.ca_pem).findings(), ["certificate-ends"]);
+        let mut managed = facts(&expired, &expired.ca_pem);
+        managed.hooks.as_mut().expect("hooks")[0].ca_from = Some("podgrace/cert".into());
+        assert_eq!(
+            managed.check("certificate-expired").commands,
+            ["kubectl -n podgrace describe certificate cert"]
+        );
+    }
+
+    #[test]
+    fn a_pod_that_came_back_proves_what_may_not_be_looked_at() {
+        let mut facts = Facts::well();
+        facts.backends[0].served = Served::Secret("podgrace-tls".into(), Err(forbidden()));
+        assert_eq!(facts.findings(), [""; 0]);
+        assert!(
+            facts
+                .check("certificate")
+                .message
+                .starts_with("the API server takes it, until 2027-02-01")
+        );
+        facts.backends[0]
+            .ops
+            .as_mut()
+            .expect("ops")
+            .as_mut()
+            .expect("seen")
+            .certificate_until = "2026-11-27T00:00:00Z".parse().ok();
+        assert_eq!(facts.findings(), ["certificate-ends"]);
+        facts.trial = Some(trial(&json!({})));
+        assert!(facts.findings().contains(&"forbidden"));
+    }
 }

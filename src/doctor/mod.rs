@@ -17,6 +17,8 @@ mod pods;
 mod registration;
 mod report;
 mod settings;
+#[cfg(test)]
+mod testing;
 mod trial;
 mod why_not;
 

@@ -65,7 +65,7 @@ fn not_registered(facts: &Facts) -> Check {
             installation.title()
         ),
     );
-    restored(check, &installation, facts, "it")
+    restored(check, &installation, facts, "the configuration")
 }
 
 /// With what makes something again that is gone.
@@ -105,7 +105,7 @@ fn service(facts: &Facts, backend: &Backend, report: &mut Report) {
                 .flatten()
                 .find(|d| is_podgrace(d));
             return report.add(match deployment {
-                Some(deployment) => restored(check, &Installation::of(deployment), facts, "it"),
+                Some(deployment) => restored(check, &Installation::of(deployment), facts, "the Service"),
                 None => check.advise(format!(
                     "Nothing in namespace {namespace} looks like Podgrace either. If it was removed, remove its webhook \
                      configuration too; else install it again: docs/install.md"
@@ -248,10 +248,13 @@ fn replicas(backend: &Backend, ready: usize) -> Check {
         return Check::well(TOPIC, "endpoints", message);
     };
     let (wanted, _) = own.replicas();
-    let image = own.image().unwrap_or_default();
+    let ops = backend.ops.as_ref().and_then(|ops| ops.as_ref().ok());
+    let version = ops.and_then(|ops| ops.version.as_ref());
+    let version = version.map_or_else(String::new, |version| format!("podgrace {version}, "));
     let message = format!(
-        "{ready} of {wanted} replicas of {} are ready ({image})",
-        own.title()
+        "{ready} of {wanted} replicas of {} are ready ({version}image {})",
+        own.title(),
+        own.image().unwrap_or("unknown")
     );
     if i64::try_from(ready).unwrap_or(i64::MAX) < wanted {
         Check::warning(TOPIC, "replicas-missing", message)
@@ -301,5 +304,137 @@ fn troubles(ops: &Ops, report: &mut Report) {
     for trouble in &ops.troubles {
         let message = format!("a replica says of itself: {trouble}");
         report.add(Check::warning(TOPIC, "replica-troubled", message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::forbidden;
+    use super::*;
+
+    #[test]
+    fn why_nobody_answers_is_said_with_the_command_for_it() {
+        let empty = || {
+            let mut facts = Facts::well();
+            facts.trial = None;
+            facts.backends[0].slices = Ok(vec![
+                json!({"endpoints": [{"conditions": {"ready": false}}]}),
+            ]);
+            facts
+        };
+        let check = |facts: &Facts| {
+            let check = facts.check("no-endpoints");
+            (
+                check.message,
+                check.commands.into_iter().next().unwrap_or_default(),
+            )
+        };
+        let mut facts = empty();
+        facts.backends[0].deployments.as_mut().expect("one")[0]["spec"]["replicas"] = 0.into();
+        let (message, command) = check(&facts);
+        assert!(
+            message.ends_with("Deployment podgrace/podgrace is scaled to 0"),
+            "{message}"
+        );
+        assert_eq!(
+            command,
+            "kubectl -n podgrace scale deployment/podgrace --replicas=2"
+        );
+
+        let mut facts = empty();
+        facts.backends[0].pods = Ok(Vec::new());
+        let (message, command) = check(&facts);
+        assert!(
+            message.ends_with("something keeps them from being made"),
+            "{message}"
+        );
+        assert_eq!(command, "kubectl -n podgrace describe deployment/podgrace");
+
+        for (status, why) in [
+            (
+                json!({"phase": "Pending", "containerStatuses": [
+                    {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}},
+                ]}),
+                "Pod p waits: ImagePullBackOff (no such image)",
+            ),
+            (
+                json!({"phase": "Pending", "conditions": [
+                    {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"},
+                ]}),
+                "Pod p is not scheduled: 0/3 nodes are available",
+            ),
+            (json!({"phase": "Running"}), "Pod p runs, but is not Ready"),
+        ] {
+            let mut facts = empty();
+            facts.backends[0].pods = Ok(vec![json!({"metadata": {"name": "p"}, "status": status})]);
+            let (message, command) = check(&facts);
+            assert!(message.ends_with(why), "{message}");
+            assert_eq!(command, "kubectl -n podgrace describe pod p");
+        }
+
+        let mut facts = empty();
+        facts.backends[0].deployments = Ok(Vec::new());
+        let (message, _) = check(&facts);
+        assert!(
+            message.ends_with("No Deployment of its namespace has pods that it selects"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn what_it_points_at_is_missing_in_part() {
+        let mut facts = Facts::well();
+        facts.backends[0]
+            .service
+            .as_mut()
+            .expect("read")
+            .as_mut()
+            .expect("there")["spec"]["ports"] = json!([{"port": 8443}]);
+        assert_eq!(facts.findings(), ["service-port"]);
+
+        let mut facts = Facts::well();
+        facts.backends[0].pods = Ok(["podgrace:1", "podgrace:2"]
+            .map(|image| json!({"spec": {"containers": [{"image": image}]}}))
+            .into());
+        assert_eq!(facts.findings(), ["versions-differ"]);
+
+        let mut facts = Facts::well();
+        facts.backends[0].slices = Ok(vec![
+            json!({"endpoints": [{"conditions": {"ready": true}}]}),
+        ]);
+        assert_eq!(facts.findings(), ["replicas-missing"]);
+
+        let mut facts = Facts::well();
+        facts.backends[0].ops = Some(Ok(Ops {
+            version: Some("9.9.9".into()),
+            troubles: vec!["configuration: the reload failed".into()],
+            ..Ops::default()
+        }));
+        assert_eq!(facts.findings(), ["replica-troubled"]);
+        assert!(
+            facts
+                .check("other-version")
+                .message
+                .contains("podgrace 9.9.9")
+        );
+        facts.backends[0].ops = Some(Err(forbidden()));
+        assert_eq!(facts.findings(), ["forbidden"]);
+    }
+
+    #[test]
+    fn helm_makes_again_what_is_gone() {
+        let mut facts = Facts::well();
+        facts.unregistered = facts.backends[0].deployments.as_ref().expect("one").clone();
+        facts.hooks = Ok(Vec::new());
+        assert_eq!(facts.findings()[0], "no-configuration");
+        let restore = "helm -n podgrace get manifest podgrace | kubectl -n podgrace apply -f -";
+        assert_eq!(facts.check("no-configuration").commands, [restore]);
+        let mut facts = Facts::well();
+        facts.backends[0].service = Ok(None);
+        assert_eq!(facts.check("service-missing").commands, [restore]);
+        facts.hooks = Err(forbidden());
+        assert_eq!(facts.findings()[0], "forbidden");
     }
 }

@@ -155,9 +155,12 @@ pub(super) async fn namespaces(cluster: Arc<Cluster>) -> Outcome {
         cluster.get(NAMESPACES, &other).await.status == 404
     })
     .await;
-    assert_eq!(
-        Visit::pay(&cluster, &["-n", &other]).findings(),
-        ["no-namespace"]
+    let visit = Visit::pay(&cluster, &["-n", &other]);
+    assert_eq!(visit.code, 2);
+    assert!(
+        visit.complaint.contains("there is no namespace"),
+        "{}",
+        visit.complaint
     );
     patient.leave().await;
     passed()
