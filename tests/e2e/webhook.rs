@@ -132,16 +132,6 @@ impl Webhook {
         lines.map(str::to_owned).collect()
     }
 
-    /// Puts another certificate in the place of its files: one that is valid, or one that has expired.
-    pub(crate) fn replace_certificate(&self, valid: bool) {
-        let host = host();
-        let pair = match valid {
-            true => self.authority.server(&[&host]),
-            false => self.authority.expired(&[&host]),
-        };
-        pair.write(&self.cluster.folder, &self.name);
-    }
-
     pub(crate) fn kill(&self) {
         let mut processes = self.cluster.processes.lock().expect("no panic");
         processes.kill(&self.name);
