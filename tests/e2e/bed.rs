@@ -26,7 +26,7 @@ omitStages: [RequestReceived]
 rules:
 - level: Metadata
   verbs: [create]
-  resources: [{group: '', resources: [pods]}]
+  resources: [{group: '', resources: [pods]}, {group: apps, resources: [deployments]}]
 - level: None
 ";
 

@@ -228,7 +228,7 @@ impl Webhook {
     }
 
     /// What it logged.
-    pub(crate) fn log(&self) -> String {
+    fn log(&self) -> String {
         let log = {
             let processes = self.cluster.processes.lock().expect("no panic");
             processes.log(&self.name)
