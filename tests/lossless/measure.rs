@@ -12,7 +12,7 @@ use super::circumstances;
 use super::kubelet::{self, End};
 use super::observe::{Observer, Seen, now};
 use super::outside::Outside;
-use super::place::Place;
+use super::place::{Place, SETTLED};
 use super::record::{Plan, Record};
 use super::report::data::{Client, Container, Lateness, Mark, Pod, Run, SLICE, Side, Slice, Tally};
 use super::report::rows::Row;
@@ -39,6 +39,12 @@ pub(crate) async fn run(
         marks = futures::future::join_all(acts) => marks,
         never = circumstances::meanwhile(podgrace, row.circumstance) => never,
     };
+    for (place, marks) in places.iter().zip(&marks) {
+        // Pods that nobody holds back are there long before they answer. Some never do.
+        if marks.last().is_some_and(|mark| mark.what == SETTLED) {
+            place.answers().await?;
+        }
+    }
     tokio::time::sleep(QUIET).await;
     for load in &loads {
         load.stop()?;

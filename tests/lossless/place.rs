@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const LITTLE_PATIENCE: Duration = Duration::from_secs(45);
 
 /// What is said of an action that has had its effect.
-const SETTLED: &str = "settled";
+pub(crate) const SETTLED: &str = "settled";
 
 pub(crate) struct Place {
     cluster: Arc<Cluster>,
