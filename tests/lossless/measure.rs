@@ -12,10 +12,10 @@ use super::circumstances;
 use super::kubelet::{self, End};
 use super::observe::{Observer, Seen, now};
 use super::outside::Outside;
-use super::place::{Place, SETTLED};
+use super::place::Place;
 use super::record::{Plan, Record};
 use super::report::data::{Client, Container, Lateness, Mark, Pod, Run, SLICE, Side, Slice, Tally};
-use super::report::rows::Row;
+use super::report::rows::{Action, Row};
 use crate::cluster::Cluster;
 use crate::deployed::Deployed;
 
@@ -39,9 +39,9 @@ pub(crate) async fn run(
         marks = futures::future::join_all(acts) => marks,
         never = circumstances::meanwhile(podgrace, row.circumstance) => never,
     };
-    for (place, marks) in places.iter().zip(&marks) {
-        // Pods that nobody holds back are there long before they answer. Some never do.
-        if marks.last().is_some_and(|mark| mark.what == SETTLED) {
+    // Pods that nobody holds back are there long before they answer. Those of an update may never answer.
+    if !matches!(row.action, Action::Update(_)) {
+        for place in places {
             place.answers().await?;
         }
     }

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const LITTLE_PATIENCE: Duration = Duration::from_secs(45);
 
 /// What is said of an action that has had its effect.
-pub(crate) const SETTLED: &str = "settled";
+const SETTLED: &str = "settled";
 
 pub(crate) struct Place {
     cluster: Arc<Cluster>,
