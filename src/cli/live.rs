@@ -9,7 +9,9 @@ use serde_json::Value;
 use super::access::ClusterArguments;
 use super::complain;
 use super::input::{Planner, Surroundings};
-use crate::cluster::{Access, Installed, NAMESPACES, ReadError, Reader, Scope, Seen};
+use crate::cluster::{
+    Access, Installed, NAMESPACES, ReadError, Reader, Resource, Scope, Seen, WORKLOADS,
+};
 use crate::config::Configuration;
 use crate::lifecycle::policy::SleepAction;
 
@@ -126,6 +128,18 @@ impl Live {
             }
         }
         Ok(namespaces)
+    }
+
+    /// The kinds that make pods, those that make others before those that are made: what the configuration names
+    /// and this cluster has, then Kubernetes' own.
+    pub(super) async fn workloads(&self) -> Result<Vec<Resource>, ReadError> {
+        let mut all = Vec::new();
+        let custom = self.planner.configuration.kinds().custom();
+        for kind in custom.iter().filter(|kind| !kind.templates.is_empty()) {
+            all.extend(self.reader.served(&kind.group, &kind.kind).await?);
+        }
+        all.extend(WORKLOADS);
+        Ok(all)
     }
 
     /// ` of prod`, where the cluster has a name.

@@ -12,6 +12,7 @@ mod objects;
 mod pods;
 mod read_error;
 mod resource;
+mod served;
 mod versions;
 
 pub use access::{Access, AccessError};

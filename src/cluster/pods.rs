@@ -23,12 +23,6 @@ impl Reader {
         let itself = from_ref(workload);
         let mut pods = match workload["kind"].as_str() {
             Some("Pod") => vec![workload.clone()],
-            Some("Deployment") => {
-                let selector = selected(workload);
-                let own = selector.clone();
-                let sets = self.made(&REPLICA_SETS, itself, namespace, own).await?;
-                self.made(&PODS, &sets, namespace, selector).await?
-            }
             Some("CronJob") => {
                 // Their labels are whatever its template says.
                 let any = Some(Selector::default());
@@ -39,9 +33,17 @@ impl Reader {
                 }
                 pods
             }
-            _ => {
+            Some("StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job") => {
                 self.made(&PODS, itself, namespace, selected(workload))
                     .await?
+            }
+            // A Deployment makes ReplicaSets; whether a kind that is not Kubernetes' own does is not known.
+            _ => {
+                let selector = selected(workload);
+                let own = selector.clone();
+                let mut makers = self.made(&REPLICA_SETS, itself, namespace, own).await?;
+                makers.push(workload.clone());
+                self.made(&PODS, &makers, namespace, selector).await?
             }
         };
         let name = |pod: &Value| pod["metadata"]["name"].as_str().map(str::to_owned);

@@ -9,7 +9,9 @@ use crate::lifecycle::handler::Source;
 use crate::lifecycle::pod::Container;
 use crate::lifecycle::settings::{DOMAIN, MODE_LABEL, Setting};
 use crate::lifecycle::skip::{Part, Skip, Skipped};
-use crate::lifecycle::timeline::{AUTOSCALER_WAITS, Ending, How, Life, PreStop};
+use crate::lifecycle::timeline::{
+    AUTOSCALER_WAITS, ENDPOINT_REMOVED_AFTER, Ending, How, Life, PreStop,
+};
 use crate::workload::Workload;
 
 /// Something that Podgrace cannot help, and what can.
@@ -137,8 +139,9 @@ pub(super) fn caveats(workload: &Workload, object: Option<&Value>, after: &Life)
                 "long-requests",
                 None,
                 format!(
-                    "A request that still runs at SIGTERM has {left} s if the application finishes what it has, \
-                     and is cut if it exits at once."
+                    "A request that still runs at SIGTERM{} has {left} s if the application finishes what it has, \
+                     and is cut if it exits at once.",
+                    longest_saved(&serving)
                 ),
             );
         }
@@ -161,6 +164,17 @@ pub(super) fn caveats(workload: &Workload, object: Option<&Value>, after: &Life)
         );
     }
     all
+}
+
+/// Which requests still run at SIGTERM that came on new connections, where most of them are over by then.
+fn longest_saved(serving: &[&Ending]) -> String {
+    let earliest = serving.iter().map(|ending| ending.sigterm).min();
+    #[expect(clippy::cast_precision_loss, reason = "seconds")]
+    let rest = earliest.map_or(0.0, |sigterm| sigterm as f64 - ENDPOINT_REMOVED_AFTER);
+    match rest > 0.0 {
+        true => format!(" (on a new connection one that takes more than {rest:.1} s)"),
+        false => String::new(),
+    }
 }
 
 /// How many are left to serve.

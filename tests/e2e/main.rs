@@ -51,7 +51,6 @@ fn main() -> ExitCode {
         ["node-run", folder, names @ ..] => on_runtime(run_node(Path::new(folder), names)),
         ["lossless", rows @ ..] => on_runtime(lossless(rows)),
         ["lossless-run", folder, rows @ ..] => on_runtime(run_lossless(Path::new(folder), rows)),
-        ["lossless-load", plan] => lossless::load::run(plan),
         ["node-stay", folder] => on_runtime(people::stay(Path::new(folder))),
         ["up"] => on_runtime(people::up()),
         ["node-up"] => on_runtime(people::node_up()),

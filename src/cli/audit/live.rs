@@ -7,7 +7,7 @@ use super::progress::Progress;
 use crate::audit::{Auditor, Cluster, Report};
 use crate::cli::live::Live;
 use crate::cluster::{
-    AUTOSCALERS, DISRUPTION_BUDGETS, Makers, POD_TEMPLATES, SERVICES, Scope, WORKLOADS, maker,
+    AUTOSCALERS, DISRUPTION_BUDGETS, Makers, POD_TEMPLATES, SERVICES, Scope, maker,
 };
 
 /// Audits a cluster, or a namespace of it.
@@ -22,6 +22,7 @@ pub(super) async fn report(arguments: &Arguments) -> anyhow::Result<Report> {
         selector: selection.selector.clone(),
     };
     let namespaces = live.namespaces(scope.namespace.as_deref()).await?;
+    let workloads = live.workloads().await?;
     let Live {
         reader,
         planner,
@@ -69,7 +70,7 @@ pub(super) async fn report(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut makers = Makers::default();
     let mut progress = Progress::new(arguments.quiet);
     let mut read = 0;
-    for resource in &WORKLOADS {
+    for resource in &workloads {
         let mut pages = reader.list(resource, &scope);
         loop {
             let page = match pages.next().await {

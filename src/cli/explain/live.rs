@@ -1,12 +1,13 @@
 //! Explanations of workloads of a cluster, beside what their pods did.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serde_json::Value;
 
 use super::named::Named;
 use super::{Arguments, Explained};
 use crate::cli::complain;
 use crate::cli::live::Live;
+use crate::cluster::Resource;
 use crate::explain::{Explanation, Places, RunningPod, Subject, Webhook, explain, running};
 
 /// Explains the workloads that are named.
@@ -25,35 +26,40 @@ pub(super) async fn explained(arguments: &Arguments, names: &[Named]) -> anyhow:
             Value::Null
         }
     };
+    let resources = live.workloads().await?;
     let mut explained = Explained::default();
     for name in names {
-        for object in find(&live, name).await? {
-            let mut explanation = explanation(&live, &object)?;
-            match pods(&live, &object, &said).await {
-                Ok(pods) => explanation.running = Some(pods),
+        for object in find(&live, name, &resources).await? {
+            let pods = match pods(&live, &object, &said).await {
+                Ok(pods) => Some(pods),
                 Err(error) => {
                     complain(&format!("what its pods did is not known: {error:#}"));
                     explained.is_incomplete = true;
+                    None
                 }
+            };
+            for mut explanation in explanations(&live, &object)? {
+                explanation.running.clone_from(&pods);
+                explained.explanations.push(explanation);
             }
-            explained.explanations.push(explanation);
         }
     }
     Ok(explained)
 }
 
 /// The objects of that name, of the kind that was named or of any.
-async fn find(live: &Live, name: &Named) -> anyhow::Result<Vec<Value>> {
-    let resources = name.resources();
+async fn find(live: &Live, name: &Named, among: &[Resource]) -> anyhow::Result<Vec<Value>> {
+    let resources = name.resources(among);
     if resources.is_empty() {
         bail!(
-            "{}: this is no kind that makes pods; there are pod, deploy, sts, ds, job, cj, rs and rc",
+            "{}: this is no kind that makes pods; there are pod, deploy, sts, ds, job, cj, rs, rc and those in the \
+             configuration's workloads",
             name.title()
         );
     }
     let namespace = Some(live.default_namespace.as_str());
     let (mut found, mut forbidden) = (Vec::new(), None);
-    for resource in &resources {
+    for resource in resources {
         match live.reader.get(resource, namespace, &name.name).await {
             Ok(object) => found.extend(object),
             Err(error) if error.is_forbidden() => forbidden = Some(error),
@@ -72,28 +78,35 @@ async fn find(live: &Live, name: &Named) -> anyhow::Result<Vec<Value>> {
     }
 }
 
-fn explanation(live: &Live, object: &Value) -> anyhow::Result<Explanation> {
+/// One for each of its pod templates.
+fn explanations(live: &Live, object: &Value) -> anyhow::Result<Vec<Explanation>> {
     let planner = &live.planner;
-    let kinds = planner.configuration.kinds();
-    let workload = kinds.workloads(object).pop().context("not a workload")?;
-    let explanation = planner.plan(object, &workload, |planner, json, pod, plan| {
-        let context = planner.context(&workload);
-        let places = Places {
-            configuration: Some(&planner.configuration),
-            mode_is_argument: planner.mode_is_argument,
-            ..Places::default()
-        };
-        explain(&Subject {
-            workload: &workload,
-            object: Some(object),
-            pod,
-            json,
-            context: &context,
-            plan,
-            places: &places,
-        })
+    let workloads = planner.configuration.kinds().workloads(object);
+    if workloads.is_empty() {
+        let (kind, name) = (&object["kind"], &object["metadata"]["name"]);
+        bail!("{kind} {name} has no pod template of its own: another workload has it");
+    }
+    let explanations = workloads.iter().map(|workload| {
+        let explanation = planner.plan(object, workload, |planner, json, pod, plan| {
+            let context = planner.context(workload);
+            let places = Places {
+                configuration: Some(&planner.configuration),
+                mode_is_argument: planner.mode_is_argument,
+                ..Places::default()
+            };
+            explain(&Subject {
+                workload,
+                object: Some(object),
+                pod,
+                json,
+                context: &context,
+                plan,
+                places: &places,
+            })
+        });
+        explanation.map_err(|why| anyhow::anyhow!("{}: {why}", workload.title()))
     });
-    explanation.map_err(|why| anyhow::anyhow!("{}: {why}", workload.title()))
+    explanations.collect()
 }
 
 /// What its pods did, and why they lack what they lack.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::chart::without_helm;
 use super::{Outcome, web};
 use crate::cluster::{Cluster, DEFINITIONS, VALIDATING_WEBHOOKS, eventually};
-use crate::webhook::Webhook;
+use crate::webhook::{Webhook, program};
 use crate::{helm, pki};
 
 /// The group of our own kinds, and the names under which they are served, which nobody could guess.
@@ -34,9 +34,17 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     for (kind, plural) in KINDS {
         define(&cluster, kind, plural).await;
     }
+    // Before the webhook, which then knows them from the start.
+    let mode = |mode: &str| json!({"podgrace.io/mode": mode});
+    let enforced = cluster.labelled_namespace("written", mode("enforce")).await;
+    let audited = cluster
+        .labelled_namespace("written-audit", mode("audit"))
+        .await;
+    let out = cluster.namespace("written-out").await;
     let entry = json!([{"group": GROUP, "kind": "Fleet", "templates": ["spec.crew.template"]}]);
     let arguments = [
-        "--set=warnings.enabled=true".to_owned(),
+        // This machine may have more to do than answer.
+        "--set=warnings.enabled=true,warnings.timeoutSeconds=30".to_owned(),
         format!("--set-json=config.workloads={entry}"),
     ];
     let stream = helm::render(4, "podgrace", &arguments).expect("rendered");
@@ -60,13 +68,6 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     let cluster = &writer.cluster;
     cluster.global(VALIDATING_WEBHOOKS, configuration).await;
 
-    let mode = |mode: &str| json!({"podgrace.io/mode": mode});
-    let enforced = cluster.labelled_namespace("written", mode("enforce")).await;
-    let audited = cluster
-        .labelled_namespace("written-audit", mode("audit"))
-        .await;
-    let out = cluster.namespace("written-out").await;
-
     let kinds = writer.every_kind_is_told_once(&enforced).await;
     writer.what_is_right_is_silent(&enforced);
     writer.audit_mode_says_what_would_be(&audited);
@@ -75,6 +76,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     writer.a_namespace_counts(&enforced).await;
     writer.the_kill_switch(&enforced, &file).await;
     writer.nobody_answers(&enforced).await;
+    writer.the_cluster_is_read(&enforced, &file);
     Outcome::Passed(format!("{kinds} kinds by kubectl"))
 }
 
@@ -304,6 +306,39 @@ impl Writer {
                 .is_empty()
         })
         .await;
+    }
+
+    /// Commands that read the cluster find the kind under the name that nobody could guess.
+    fn the_cluster_is_read(&self, namespace: &str, file: &str) {
+        let file = pki::write(self.folder.path(), "podgrace.yaml", file);
+        let podgrace = |arguments: &[&str]| {
+            let output = Command::new(program())
+                .env_clear()
+                .args(arguments)
+                .arg("--kubeconfig")
+                .arg(&self.cluster.kubeconfig)
+                .args(["--namespace", namespace, "--config"])
+                .arg(&file)
+                .output()
+                .expect("podgrace");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            (String::from_utf8_lossy(&output.stdout).into_owned(), said)
+        };
+        let (table, said) = podgrace(&["audit"]);
+        assert!(
+            table.contains("fleet/web") && table.contains("deployment/web"),
+            "{table}{said}"
+        );
+        assert!(!table.contains("harbour/web"), "{table}");
+        for name in ["fleet/web", "armada/web", "fleet.e2e.podgrace.io/web"] {
+            let (explanation, said) = podgrace(&["explain", name]);
+            assert!(
+                explanation.contains("fleet/web"),
+                "{name}: {explanation}{said}"
+            );
+        }
+        let (_, said) = podgrace(&["explain", "harbour/web"]);
+        assert!(said.contains("the configuration's workloads"), "{said}");
     }
 }
 

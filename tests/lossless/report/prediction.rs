@@ -19,7 +19,9 @@ const SLACK: f64 = 1.5;
 const KEPT: u32 = 20;
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Document {
+    endpoint_removed_after: f64,
     workloads: Vec<Explanation>,
 }
 
@@ -68,7 +70,8 @@ struct Loss {
 
 /// Where what was measured is not what is predicted, one sentence each.
 pub(crate) fn contradictions(program: &Path, row: &Row, results: &Results) -> Vec<String> {
-    let explanation = explain(program, row);
+    let document = explain(program, row);
+    let explanation = document.workloads.first().expect("a workload");
     let mut wrong = Vec::new();
     for side in Side::ALL {
         let untouched = side == Side::Without || row.circumstance == Circumstance::PodgraceIsAway;
@@ -77,7 +80,12 @@ pub(crate) fn contradictions(program: &Path, row: &Row, results: &Results) -> Ve
             false => &explanation.after,
         };
         let runs: Vec<&Run> = results.of(side).collect();
-        let judged = Judged { row, life, runs };
+        let judged = Judged {
+            row,
+            removed_after: document.endpoint_removed_after,
+            life,
+            runs,
+        };
         let sentences = [judged.losses(), judged.seconds(), judged.restarts()].concat();
         let named = |sentence| format!("row {}, {}: {sentence}", row.id, words::side(side));
         wrong.extend(sentences.into_iter().map(named));
@@ -85,7 +93,7 @@ pub(crate) fn contradictions(program: &Path, row: &Row, results: &Results) -> Ve
     wrong
 }
 
-fn explain(program: &Path, row: &Row) -> Explanation {
+fn explain(program: &Path, row: &Row) -> Document {
     let annotations: BTreeMap<&str, &str> = row.namespace.iter().copied().collect();
     let namespace = json!({
         "apiVersion": "v1", "kind": "Namespace",
@@ -110,13 +118,13 @@ fn explain(program: &Path, row: &Row) -> Explanation {
     write!(input, "{namespace}\n---\n{manifest}").expect("it reads");
     drop(input);
     let output = child.wait_with_output().expect("it ends");
-    let document: Document = serde_json::from_slice(&output.stdout).expect("JSON");
-    document.workloads.into_iter().next().expect("a workload")
+    serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 /// One side of a row, and what is predicted for it.
 struct Judged<'j> {
     row: &'j Row,
+    removed_after: f64,
     life: &'j Life,
     runs: Vec<&'j Run>,
 }
@@ -201,7 +209,21 @@ impl Judged<'_> {
             .find(|ending| ending.container == "web")
             .expect("web");
         let mut wrong = Vec::new();
+        // Where all are leaving, those that leave go on being called.
+        let is_alone = stop
+            .clients
+            .iter()
+            .any(|loss| loss.ending == "until-replaced");
         for (pod, own, deleted) in self.deleted() {
+            if let Some(last) = pod.last_new.map(|at| at - deleted)
+                && last > self.removed_after + SLACK
+                && !is_alone
+            {
+                wrong.push(format!(
+                    "pod {} should get new connections for {} s and got them for {last:.2} s",
+                    pod.name, self.removed_after
+                ));
+            }
             if let Some(sigterm) = own.sigterm.map(|at| at - deleted)
                 && !(ending.sigterm - SLACK..=ending.sigterm_at_latest + SLACK).contains(&sigterm)
             {

@@ -321,6 +321,14 @@ pub(crate) const ROWS: &[Row] = &[
         ..PLAIN
     },
     Row {
+        id: "8f",
+        title: "8e, and a sleep that is longer than the start: pre-stop-sleep: 15s",
+        manifest: "slow-start",
+        namespace: &[("podgrace.io/pre-stop-sleep", "15s")],
+        action: Action::DeleteAll,
+        ..PLAIN
+    },
+    Row {
         id: "9a",
         title: "One replica: rollout",
         manifest: "one-replica",
@@ -336,6 +344,13 @@ pub(crate) const ROWS: &[Row] = &[
         id: "9c",
         title: "One replica, Recreate: rollout",
         manifest: "one-replica-recreate",
+        ..PLAIN
+    },
+    Row {
+        id: "9d",
+        title: "9b, and a sleep that is longer than the start: pre-stop-sleep: 15s",
+        manifest: "one-replica-no-surge",
+        namespace: &[("podgrace.io/pre-stop-sleep", "15s")],
         ..PLAIN
     },
     Row {
