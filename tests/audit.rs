@@ -131,6 +131,11 @@ fn fail_on_and_the_choice_of_rules_decide_the_exit_code() {
         code(&["audit", "-f", "input.yaml", "--rule", "nonsense"]),
         2
     );
+    let none = ["--rule", "grace-zero", "--skip-rule", "grace-zero"];
+    assert_eq!(
+        code(&[&["audit", "-f", "input.yaml"], &none[..]].concat()),
+        2
+    );
     assert_eq!(code(&["audit", "-f", "nothing.yaml"]), 2);
     // Without -f it is a cluster: one that nobody has.
     assert_eq!(code(&["audit", "--kubeconfig", "nothing"]), 2);

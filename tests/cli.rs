@@ -141,9 +141,49 @@ fn manifests_go_to_stdout_and_everything_else_to_stderr() {
     let said = stderr(&output);
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(
-        said.starts_with("podgrace: pod.yaml:1:1: pod/web: podgrace.io/pre-stop-slep is not"),
+        said.starts_with("podgrace: pod.yaml:3:37: pod/web: podgrace.io/pre-stop-slep is not"),
         "{said}"
     );
+}
+
+#[test]
+fn what_a_namespace_says_wrongly_is_said_once_and_where_it_stands() {
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n  annotations:\n    \
+                     podgrace.io/pre-stop-sleep: 9s\n    podgrace.io/profil: x\n";
+    let pods: String = ["a", "b"]
+        .map(|name| {
+            POD.replace(
+                "{name: web}\nspec",
+                &format!("{{name: {name}, namespace: shop}}\nspec"),
+            )
+        })
+        .join("---\n");
+    let folder = folder(&[("all.yaml", &format!("{namespace}---\n{pods}"))]);
+    let output = podgrace(folder.path(), &["inject", "-f", "all.yaml"]);
+    assert_eq!(stdout(&output).matches("seconds: 9").count(), 2);
+    let said = stderr(&output);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(
+        said.starts_with("podgrace: all.yaml:7:5: namespace/shop: podgrace.io/profil"),
+        "{said}"
+    );
+}
+
+#[test]
+fn hidden_folders_are_no_manifests_unless_they_are_named() {
+    let folder = folder(&[]);
+    for name in ["a", ".git/hooks", "b/.cache"] {
+        std::fs::create_dir_all(folder.path().join(name)).unwrap();
+        std::fs::write(folder.path().join(name).join("pod.yaml"), POD).unwrap();
+    }
+    let workloads = |path: &str| {
+        let output = podgrace(folder.path(), &["audit", "-R", "-f", path, "-o", "json"]);
+        let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+        report["summary"]["workloads"].as_u64()
+    };
+    assert_eq!(workloads("."), Some(1));
+    assert_eq!(workloads("b/.cache"), Some(1));
+    assert_eq!(workloads(".git"), Some(1));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::Outcome;
 use crate::lifecycle::patch;
 use crate::lifecycle::plan::Plan;
 use crate::lifecycle::pod::Pod;
-use crate::lifecycle::remarks;
+use crate::lifecycle::remarks::{self, Remark};
 use crate::lifecycle::settings::INJECTED;
 use crate::lifecycle::skip::Skip;
 use crate::lifecycle::text;
@@ -28,10 +28,10 @@ pub(super) struct Draft {
 
 impl Draft {
     /// What a plan says, and these remarks.
-    pub(super) fn of(plan: &Plan, remarks: Vec<String>) -> Self {
+    pub(super) fn of(plan: &Plan, remarks: Vec<Remark>) -> Self {
         let mut warnings: Vec<String> = remarks
             .iter()
-            .map(|remark| format!("podgrace: {remark}"))
+            .map(|remark| format!("podgrace: {}", remark.text))
             .collect();
         warnings.extend(remarks::would_inject(plan).map(|told| format!("podgrace {told}")));
         let said: Vec<String> = plan.changes.iter().map(text::change).collect();

@@ -3,8 +3,9 @@
 use std::io::Write as _;
 
 use super::Status;
-use super::input::{Files, Input, Surroundings};
+use super::input::{Files, Input};
 use super::rewrite::Rewriter;
+use super::surroundings::Surroundings;
 use crate::manifests;
 
 /// Print manifests with what their pods lack; change nothing else.
@@ -28,7 +29,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     let (input, sources) = Input::open(&arguments.files, &arguments.surroundings)?;
-    let mut rewriter = Rewriter { input };
+    let mut rewriter = Rewriter::new(input);
     let mut out = std::io::stdout().lock();
     let mut printed = Vec::new();
     for source in sources {

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::access::ClusterArguments;
 use super::complain;
-use super::input::{Planner, Surroundings};
+use super::planner::Planner;
+use super::surroundings::Surroundings;
 use crate::cluster::{
     Access, Installed, NAMESPACES, ReadError, Reader, Resource, Scope, Seen, WORKLOADS,
 };

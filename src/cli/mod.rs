@@ -12,8 +12,10 @@ mod explain;
 mod inject;
 mod input;
 mod live;
+mod planner;
 mod rewrite;
 mod serve;
+mod surroundings;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,8 @@
 //! Manifests with what their pods lack: a file's old text in, its new text out. `inject` prints it or writes
 //! it back, and `audit --fix` writes it back.
 
+use std::collections::HashSet;
+
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{Patch, PatchOperation};
 
@@ -9,16 +11,25 @@ use super::{Status, complain};
 use crate::lifecycle::audit::Controller;
 use crate::lifecycle::patch;
 use crate::lifecycle::policy::Mode;
-use crate::lifecycle::remarks;
+use crate::lifecycle::remarks::{self, About};
 use crate::manifests::{self, Document, EditError, Source};
 use crate::workload::Workload;
 
 /// Rewrites one file after the other.
 pub(super) struct Rewriter {
     pub(super) input: Input,
+    /// What was said about the manifests.
+    told: HashSet<String>,
 }
 
 impl Rewriter {
+    pub(super) fn new(input: Input) -> Self {
+        Self {
+            input,
+            told: HashSet::new(),
+        }
+    }
+
     /// A file's new text. A document that cannot be changed is reported and comes out as it went in.
     pub(super) fn rewrite(&mut self, source: &Source) -> Vec<u8> {
         let mut out = Vec::with_capacity(source.bytes.len());
@@ -84,7 +95,6 @@ impl Rewriter {
         document: &Document<'_>,
         workload: &Workload,
     ) -> Vec<PatchOperation> {
-        let place = place(source, document, workload);
         let object = document.value().pointer(&workload.object);
         let template = &workload.template[workload.object.len()..];
         let controller = object.map(|object| Controller::read(object, template));
@@ -92,9 +102,25 @@ impl Rewriter {
         let mut notes = Vec::new();
         let planned = self
             .input
-            .plan(source, document, workload, |_, _, pod, plan| {
-                notes.extend(remarks::on_workload(pod, plan, &controller));
-                notes.extend(remarks::would_inject(plan));
+            .plan(source, document, workload, |planner, _, pod, plan| {
+                let at = |about: &About| match about {
+                    About::Pod(pointer) => {
+                        let pointer = format!("{}{pointer}", workload.template);
+                        place(source, document, workload, &pointer)
+                    }
+                    About::Maker(pointer) => {
+                        let pointer = format!("{}{pointer}", workload.object);
+                        place(source, document, workload, &pointer)
+                    }
+                    About::Namespace(key) => planner.in_namespace(workload, key),
+                };
+                let remarks = remarks::on_workload(pod, plan, &controller);
+                let remarks = remarks.iter();
+                notes.extend(
+                    remarks.map(|remark| format!("{}: {}", at(&remark.about), remark.text)),
+                );
+                let place = place(source, document, workload, &workload.template);
+                notes.extend(remarks::would_inject(plan).map(|told| format!("{place}: {told}")));
                 match plan.mode.value {
                     Mode::Off | Mode::Audit => Vec::new(),
                     // The diff is the record: `inject` writes none.
@@ -102,7 +128,11 @@ impl Rewriter {
                 }
             });
         for note in notes {
-            self.input.note(&format!("{place}: {note}"));
+            // What a Namespace says wrongly is wrong once, and not in each of its workloads.
+            if !self.told.contains(&note) {
+                self.input.note(&note);
+                self.told.insert(note);
+            }
         }
         planned
             .into_iter()

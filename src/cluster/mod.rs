@@ -2,6 +2,7 @@
 
 mod access;
 mod contact;
+mod discovery;
 mod errand;
 mod installed;
 mod labelled;

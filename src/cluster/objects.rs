@@ -155,7 +155,7 @@ impl Pages {
     }
 }
 
-async fn ask(
+pub(super) async fn ask(
     client: &Client,
     attempt: &Attempt,
     request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Subject;
 use crate::lifecycle::annotations::Level;
 use crate::lifecycle::handler::Source;
+use crate::lifecycle::loss::SHORTEST_LOSSLESS_SLEEP;
 use crate::lifecycle::pod::Container;
 use crate::lifecycle::settings::{DOMAIN, MODE_LABEL, Setting};
 use crate::lifecycle::skip::{Part, Skip, Skipped};
@@ -131,6 +132,27 @@ pub(super) fn caveats(workload: &Workload, object: Option<&Value>, after: &Life)
             );
         }
     }
+    for (early, late) in out_of_step(&serving) {
+        let name = early.container.as_str();
+        let by_line = match early.pre_stop {
+            // The engine adds its own, or would.
+            PreStop::None | PreStop::Sleep { exec: false, .. } => format!(
+                ": {}.{DOMAIN}/{name}: {}s",
+                Setting::PreStopSleep.name(),
+                late.sigterm
+            ),
+            _ => String::new(),
+        };
+        add(
+            "ends-before-another",
+            Some(name),
+            format!(
+                "It gets SIGTERM at second {}, and {} serves on until second {}. If that passes requests on to it, \
+                 give it as long a sleep{by_line}.",
+                early.sigterm, late.container, late.sigterm
+            ),
+        );
+    }
     if !serving.is_empty() {
         availability(workload, object, &mut add);
         let least = serving.iter().filter_map(|ending| ending.left()).min();
@@ -175,6 +197,19 @@ fn longest_saved(serving: &[&Ending]) -> String {
         true => format!(" (on a new connection one that takes more than {rest:.1} s)"),
         false => String::new(),
     }
+}
+
+/// Containers that get SIGTERM before another that serves gets its own, each with the last of those.
+fn out_of_step<'e>(serving: &[&'e Ending]) -> Vec<(&'e Ending, &'e Ending)> {
+    // A native sidecar gets its own when the others are gone.
+    let main = serving.iter().copied().filter(|ending| !ending.after_main);
+    let Some(last) = main.clone().max_by_key(|ending| ending.sigterm) else {
+        return Vec::new();
+    };
+    let is_long = last.sigterm >= SHORTEST_LOSSLESS_SLEEP;
+    main.filter(|ending| is_long && ending.sigterm < last.sigterm)
+        .map(|ending| (ending, last))
+        .collect()
 }
 
 /// How many are left to serve.

@@ -1,5 +1,7 @@
 //! Labels and annotations under our domain: what they say, and what is wrong with them.
 
+use json_patch::jsonptr::Token;
+
 use super::json::StrMap;
 use super::nearest::nearest;
 use super::policy::Mode;
@@ -35,6 +37,18 @@ pub struct Problem {
     pub setting: Option<(Setting, Option<String>)>,
     /// What counts instead, once that is known.
     pub instead: Option<String>,
+}
+
+impl Problem {
+    /// JSON pointer to what it is about in the object that says it.
+    pub fn pointer(&self) -> String {
+        // The texts of what is wrong with labels say so.
+        let is_label = self.key == MODE_LABEL && self.value.is_some()
+            || self.what.starts_with("is a label")
+            || self.what.starts_with("is not a label");
+        let field = if is_label { "labels" } else { "annotations" };
+        format!("/metadata/{field}/{}", Token::new(&self.key).encoded())
+    }
 }
 
 /// What one object says about itself, or a Namespace to its pods.

@@ -63,6 +63,9 @@ pub enum Loss {
     FirstSecondWithoutProgram,
     /// What arrives between SIGTERM and the removal of the endpoint, about a second.
     FirstSecond,
+    /// What one container passes on, by connections that are open, to another that has got SIGTERM already, until
+    /// it gets its own; nothing more where none passes anything on.
+    WhileAnotherServes,
     /// The hook's length is unknown, and with it what is lost.
     Unknown,
     /// Everything from SIGTERM until a pod serves that comes in its place: nobody else does. Nothing where that pod
@@ -108,12 +111,18 @@ pub(super) fn losses(
         .filter(|start| start.serves)
         .all(|start| start.ready != Ready::AtOnce);
     let alone = replaced && others.are_none(how);
+    let between = match do_all_end_at_once(endings) {
+        true => Loss::Nothing,
+        false => Loss::WhileAnotherServes,
+    };
     let ending = |client| {
         let serving = endings.iter().filter(|ending| ending.serves);
         let worst = serving.map(|ending| loss(client, ending, how)).max();
-        match worst.unwrap_or(Loss::Nothing) {
+        match (client, worst.unwrap_or(Loss::Nothing)) {
             _ if alone => Loss::UntilReplaced,
-            worst => worst,
+            // Whoever opens connections is sent elsewhere by then.
+            (Client::NewConnections, worst) => worst,
+            (Client::KeepAlive | Client::KeepAliveRepeating, worst) => worst.max(between),
         }
     };
     let losses = Client::ALL.map(|client| ClientLoss {
@@ -122,6 +131,20 @@ pub(super) fn losses(
         until_replacement_listens: replaced && !gated,
     });
     losses.to_vec()
+}
+
+/// Whether all that serve get SIGTERM in the same second, or nearly at once. A native sidecar gets its own when those are gone that
+/// it passes requests on to.
+fn do_all_end_at_once(endings: &[Ending]) -> bool {
+    let serving = || {
+        endings
+            .iter()
+            .filter(|ending| ending.serves && !ending.after_main)
+    };
+    let first = serving().map(|ending| ending.sigterm).min();
+    let last = serving().map(|ending| ending.sigterm).max();
+    // In the first seconds the endpoint is what counts.
+    first == last || last < Some(SHORTEST_LOSSLESS_SLEEP)
 }
 
 /// A hook counts for as long as it may run: a second where the deletion is forced. A native sidecar serves on while

@@ -8,30 +8,66 @@ use super::pod::Pod;
 use super::policy::Mode;
 use super::text;
 
+/// A word, and what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// What it is about.
+    pub about: About,
+    /// The word, as one sentence without a full stop.
+    pub text: String,
+}
+
+/// What a remark is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// The field of the pod that a JSON pointer names.
+    Pod(String),
+    /// The field of the object that makes the pod.
+    Maker(String),
+    /// A key of the pod's Namespace.
+    Namespace(String),
+}
+
 /// What is understood wrongly in a pod, and what is asked for and cannot be had.
-pub fn on_pod(plan: &Plan) -> Vec<String> {
+pub fn on_pod(plan: &Plan) -> Vec<Remark> {
     if plan.mode.value == Mode::Off {
         return Vec::new();
     }
+    let problems = plan.problems.iter().map(|problem| Remark {
+        about: match problem.level {
+            Level::Pod | Level::Container => About::Pod(problem.pointer()),
+            Level::Namespace => About::Namespace(problem.key.clone()),
+            Level::BuiltIn | Level::Config => About::Pod(String::new()),
+        },
+        text: text::problem(problem),
+    });
     let refusals = plan.skips.iter().filter(|skipped| skipped.why.is_refusal());
-    let problems = plan.problems.iter().map(text::problem);
-    problems.chain(refusals.map(text::skipped)).collect()
+    let refusals = refusals.map(|skipped| on_whole_pod(text::skipped(skipped)));
+    problems.chain(refusals).collect()
 }
 
 /// The same of a workload whose pod it is: also what it says in vain itself, which a pod does not show. Nothing
 /// under the kill switch.
-pub fn on_workload(pod: &Pod<'_>, plan: &Plan, controller: &Controller) -> Vec<String> {
+pub fn on_workload(pod: &Pod<'_>, plan: &Plan, controller: &Controller) -> Vec<Remark> {
     if plan.mode.value == Mode::Off && plan.mode.origin.level == Level::Config {
         return Vec::new();
     }
     let mut remarks = on_pod(plan);
-    remarks.extend(overrun(pod, plan, controller));
+    remarks.extend(overrun(pod, plan, controller).map(on_whole_pod));
     let kind = controller.kind.to_lowercase();
-    let misplaced = controller.misplaced.iter().map(|(_, key)| {
-        format!("{key} is on the {kind} and not on its pod template, where it would count")
+    let misplaced = controller.misplaced.iter().map(|(pointer, key)| Remark {
+        about: About::Maker(pointer.clone()),
+        text: format!("{key} is on the {kind} and not on its pod template, where it would count"),
     });
     remarks.extend(misplaced);
     remarks
+}
+
+fn on_whole_pod(text: String) -> Remark {
+    Remark {
+        about: About::Pod(String::new()),
+        text,
+    }
 }
 
 /// In audit mode, what is only told.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
+use walkdir::{DirEntry, FilterEntry, IntoIter, WalkDir};
 
 /// One file of manifests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,8 @@ pub struct SourceError {
 }
 
 /// Reads what `-f` names, one file at a time and in a stable order: files as given, folders by
-/// name (`*.yaml`, `*.yml` and `*.json`), `-` for standard input.
+/// name (`*.yaml`, `*.yml` and `*.json`) but not what is in hidden folders inside them, `-` for standard
+/// input.
 #[derive(Debug)]
 pub struct Sources<R> {
     arguments: std::vec::IntoIter<PathBuf>,
@@ -39,7 +40,7 @@ pub struct Sources<R> {
 #[derive(Debug)]
 struct Walk {
     folder: PathBuf,
-    entries: walkdir::IntoIter,
+    entries: FilterEntry<IntoIter, fn(&DirEntry) -> bool>,
     /// Whether anything was found in it.
     is_empty: bool,
 }
@@ -93,9 +94,10 @@ impl<R: Read> Sources<R> {
         }
         let depth = if self.recursive { usize::MAX } else { 1 };
         let walk = WalkDir::new(path).follow_links(true).max_depth(depth);
+        let entries = walk.sort_by_file_name().into_iter();
         self.walk = Some(Walk {
             folder: path.to_owned(),
-            entries: walk.sort_by_file_name().into_iter(),
+            entries: entries.filter_entry(is_shown),
             is_empty: true,
         });
         None
@@ -129,6 +131,12 @@ impl<R: Read> Iterator for Sources<R> {
             }
         }
     }
+}
+
+/// What is in `.git` or `.cache` is no manifest of anybody; a folder that was named is entered, whatever its name.
+fn is_shown(entry: &DirEntry) -> bool {
+    let is_hidden = || entry.file_name().as_encoded_bytes().starts_with(b".");
+    entry.depth() == 0 || !entry.file_type().is_dir() || !is_hidden()
 }
 
 fn is_manifest(path: &Path) -> bool {

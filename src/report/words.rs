@@ -147,6 +147,7 @@ pub(super) fn loss(loss: &ClientLoss) -> String {
         Loss::FirstSecondRarely => "rarely one",
         Loss::FirstSecondWithoutProgram => "first second?",
         Loss::FirstSecond => "first second",
+        Loss::WhileAnotherServes => "until all end",
         Loss::Unknown => "unknown",
         Loss::UntilReplaced => return "until replaced".to_owned(),
     };
@@ -197,6 +198,12 @@ pub(super) fn meanings<'l>(
             has(Loss::Unknown),
             "unknown",
             "nothing where the hook takes 2 s or more, else the first second",
+        ),
+        (
+            has(Loss::WhileAnotherServes),
+            "until all end",
+            "what a container that serves on passes to one that has got SIGTERM before it; nothing where it passes \
+             nothing on",
         ),
         (
             has(Loss::UntilReplaced),

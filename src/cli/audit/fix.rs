@@ -2,8 +2,9 @@
 
 use anyhow::bail;
 
-use crate::cli::input::{Files, Input, Surroundings};
+use crate::cli::input::{Files, Input};
 use crate::cli::rewrite::Rewriter;
+use crate::cli::surroundings::Surroundings;
 use crate::cli::{Status, complain};
 
 /// Writes into the files what podgrace adds. What is wrong with them is told by the audit that follows.
@@ -16,7 +17,7 @@ pub(super) fn fix(
         bail!("standard input cannot be changed in place; use podgrace inject -f -");
     }
     let (input, sources) = Input::open_silently(files, surroundings)?;
-    let mut rewriter = Rewriter { input };
+    let mut rewriter = Rewriter::new(input);
     let mut changed = 0;
     for source in &sources {
         changed += usize::from(rewriter.rewrite_in_place(source));

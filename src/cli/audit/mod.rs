@@ -14,8 +14,10 @@ use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser as _;
 
-use super::input::{Files, Planner, Surroundings};
+use super::input::Files;
 use super::live::Selection;
+use super::planner::Planner;
+use super::surroundings::Surroundings;
 use super::{Status, complain, wait};
 use crate::audit::{Options, Report};
 use crate::lifecycle::audit::{RULES, Rule, Severity};
@@ -104,6 +106,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     }
     if arguments.fix && arguments.files.is_empty() {
         bail!("--fix writes files, and a cluster is only read: name the files with -f");
+    }
+    let mut only = arguments.rule.iter();
+    if let Some(rule) = only.find(|rule| arguments.skip_rule.contains(rule)) {
+        bail!(
+            "{} is given with --rule and with --skip-rule: it can be told of or not",
+            rule.name
+        );
+    }
+    if asked(arguments).is_empty() {
+        bail!("--skip-rule leaves no rule to tell of");
     }
     let baseline = arguments.known.read()?;
     let fixed = match arguments.fix {

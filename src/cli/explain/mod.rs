@@ -10,7 +10,8 @@ use anyhow::bail;
 use clap::ArgGroup;
 
 use super::access::ClusterArguments;
-use super::input::{Files, Surroundings};
+use super::input::Files;
+use super::surroundings::Surroundings;
 use super::{Status, wait};
 use crate::explain::Explanation;
 use crate::report;

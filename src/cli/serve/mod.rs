@@ -18,7 +18,7 @@ use self::in_force::InForce;
 use self::log::LogArguments;
 use super::Status;
 use super::access::ClusterArguments;
-use super::input::SleepActionArgument;
+use super::surroundings::SleepActionArgument;
 use crate::cluster::Contact;
 use crate::config::Configuration;
 use crate::lifecycle::policy::SleepAction;

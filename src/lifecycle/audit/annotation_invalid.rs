@@ -1,7 +1,5 @@
 //! A Podgrace key or value that means nothing.
 
-use json_patch::jsonptr::Token;
-
 use super::super::annotations::{Level, Problem};
 use super::super::settings::{DOMAIN, Ignored, MODE_LABEL, Setting};
 use super::super::skip::Skip;
@@ -66,7 +64,7 @@ pub(super) fn of_namespace(problem: &Problem) -> Finding {
         rule: &RULE,
         severity: RULE.severity,
         container: None,
-        pointer: format!("/metadata/{}/{}", field(problem), escaped(&problem.key)),
+        pointer: problem.pointer(),
         message: text::problem(problem),
         fix: None,
     }
@@ -97,23 +95,9 @@ fn is_same(a: &Problem, b: &Problem) -> bool {
 /// The field that the problem is about; what the Namespace or the configuration says has none in the pod.
 fn place(problem: &Problem) -> String {
     match problem.level {
-        Level::Pod | Level::Container => {
-            format!("/metadata/{}/{}", field(problem), escaped(&problem.key))
-        }
+        Level::Pod | Level::Container => problem.pointer(),
         Level::BuiltIn | Level::Config | Level::Namespace => "/metadata".to_owned(),
     }
-}
-
-fn field(problem: &Problem) -> &'static str {
-    // The texts of what is wrong with labels say so.
-    let is_label = problem.key == MODE_LABEL && problem.value.is_some()
-        || problem.what.starts_with("is a label")
-        || problem.what.starts_with("is not a label");
-    if is_label { "labels" } else { "annotations" }
-}
-
-fn escaped(key: &str) -> String {
-    Token::new(key).encoded().to_owned()
 }
 
 #[cfg(test)]

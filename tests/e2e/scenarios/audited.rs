@@ -10,8 +10,9 @@ use podgrace::cluster::{AUTOSCALERS, DISRUPTION_BUDGETS, Resource, SERVICES, WOR
 use podgrace::manifests;
 use serde_json::{Value, json};
 
+use super::written::define;
 use super::{Outcome, web};
-use crate::cluster::{Cluster, arrival};
+use crate::cluster::{Cluster, WEBHOOKS, arrival};
 use crate::pki;
 use crate::webhook::program;
 
@@ -145,6 +146,34 @@ pub(super) async fn chosen(cluster: Arc<Cluster>) -> Outcome {
     let both = expected(&[(&namespace, "Deployment/shop"), (&other, "Deployment/shop")]);
     assert!(both.is_subset(&everywhere), "{everywhere:?}");
 
+    // A kind that only the configuration knows, under a name that nobody could guess.
+    define(&cluster, GROUP, "Convoy", "flotilla").await;
+    let path = format!("/apis/{GROUP}/v1/namespaces/{other}/flotilla");
+    let mut convoy = deployment("fleet");
+    convoy["apiVersion"] = format!("{GROUP}/v1").into();
+    convoy["kind"] = "Convoy".into();
+    cluster.create(&path, &convoy, false).await.accepted();
+    let text = format!(
+        "apiVersion: podgrace.io/v1alpha1\nkind: PodgraceConfiguration\nworkloads:\n\
+         - {{group: {GROUP}, kind: Convoy, templates: [spec.template]}}\n"
+    );
+    let config = pki::write(&cluster.folder, "convoy.yaml", &text);
+    let config = config.display().to_string();
+    assert_eq!(
+        titles(&["-n", &other, "--config", &config]),
+        expected(&[(&other, "Convoy/fleet"), (&other, "Deployment/shop")])
+    );
+
+    installed(&cluster, &other).await;
+    let report = audit(&cluster.kubeconfig, &["-n", &other, "-l", "app=shop"]);
+    let told = stderr(&report);
+    assert!(
+        told.contains(&format!("counts: configmap/{INSTALLED} in {other}")),
+        "{told}"
+    );
+    let findings = json_of(&report)["findings"].to_string();
+    assert!(findings.contains("web: preStop sleep 7s"), "{findings}");
+
     let reader = reader(&cluster, &namespace).await;
     let report = audit(&reader, &["-n", &namespace]);
     assert_eq!(
@@ -164,6 +193,7 @@ pub(super) async fn chosen(cluster: Arc<Cluster>) -> Outcome {
     let nowhere = audit(&cluster.kubeconfig, &["-n", "podgrace-e2e-nowhere"]);
     assert_eq!(nowhere.status.code(), Some(2));
     assert!(stderr(&nowhere).contains("there is no namespace podgrace-e2e-nowhere"));
+    cluster.delete(WEBHOOKS, INSTALLED).await.accepted();
     Outcome::Passed(String::new())
 }
 
@@ -188,6 +218,10 @@ pub(super) async fn paged(cluster: Arc<Cluster>) -> Outcome {
     Outcome::Passed(format!("{count} Deployments"))
 }
 
+/// What of several is the first by name.
+const INSTALLED: &str = "a-podgrace-e2e-installed";
+/// The group of a kind of ours.
+const GROUP: &str = "audited.e2e.podgrace.io";
 const NAMESPACES: &str = "/api/v1/namespaces";
 
 /// The cases whose inputs say all that their findings depend on.
@@ -289,6 +323,31 @@ fn address(object: &Value, namespace: &str) -> Option<String> {
         version => format!("/api/{version}"),
     };
     Some(format!("{root}/namespaces/{namespace}/{}", resource.plural))
+}
+
+/// A webhook that asks nobody about anything, with its configuration where the chart puts it.
+async fn installed(cluster: &Cluster, namespace: &str) {
+    let file = "apiVersion: podgrace.io/v1alpha1\nkind: PodgraceConfiguration\n\
+                defaults: {pre-stop-sleep: 7s}\n";
+    let path = format!("/api/v1/namespaces/{namespace}/configmaps");
+    let map = json!({"metadata": {"name": INSTALLED}, "data": {"podgrace.yaml": file}});
+    cluster.create(&path, &map, false).await.accepted();
+    let configuration = json!({
+        "metadata": {"name": INSTALLED},
+        "webhooks": [{
+            "name": "namespaces.podgrace.io",
+            "clientConfig": {"service": {"name": "podgrace", "namespace": namespace, "path": "/mutate"}},
+            "rules": [{
+                "apiGroups": [""], "apiVersions": ["v1"],
+                "resources": ["pods"], "operations": ["CREATE"], "scope": "Namespaced",
+            }],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "podgrace-e2e-nowhere"}},
+            "failurePolicy": "Ignore",
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+        }],
+    });
+    cluster.global(WEBHOOKS, configuration).await;
 }
 
 fn deployment(name: &str) -> Value {

@@ -69,10 +69,10 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("pods of workloads", |c| Box::pin(workloads::run(c))),
     ("workloads in each mode", |c| Box::pin(workloads::modes(c))),
     ("the audit log", |c| Box::pin(audit_log::run(c))),
+    ("audited by choice", |c| Box::pin(audited::chosen(c))),
     ("audited like its files", |c| {
         Box::pin(audited::like_files(c))
     }),
-    ("audited by choice", |c| Box::pin(audited::chosen(c))),
     ("audited page by page", |c| Box::pin(audited::paged(c))),
     ("another webhook's sidecar", |c| {
         Box::pin(reinvocation::run(c))

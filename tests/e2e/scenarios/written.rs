@@ -32,7 +32,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
         return Outcome::Skipped("there is no kubectl".into());
     };
     for (kind, plural) in KINDS {
-        define(&cluster, kind, plural).await;
+        define(&cluster, GROUP, kind, plural).await;
     }
     // Before the webhook, which then knows them from the start.
     let mode = |mode: &str| json!({"podgrace.io/mode": mode});
@@ -397,13 +397,13 @@ fn workload(kind: &str, name: &str, keys: &Value) -> Value {
 }
 
 /// Has the API server serve a kind whose objects may say anything.
-async fn define(cluster: &Cluster, kind: &str, plural: &str) {
-    let name = format!("{plural}.{GROUP}");
+pub(super) async fn define(cluster: &Cluster, group: &str, kind: &str, plural: &str) {
+    let name = format!("{plural}.{group}");
     let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     let definition = json!({
         "metadata": {"name": name},
         "spec": {
-            "group": GROUP,
+            "group": group,
             "names": {"kind": kind, "plural": plural, "singular": kind.to_lowercase()},
             "scope": "Namespaced",
             "versions": [{
