@@ -1,5 +1,6 @@
 //! What is said about pods that run: who was missed and why, and what gives it to them.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::Facts;
@@ -7,6 +8,7 @@ use super::hooks::Hook;
 use super::owner::{Owner, Renewal};
 use super::pods::{Group, Why, Workload};
 use super::report::{Check, Report, Topic};
+use crate::cluster::WORKLOADS;
 use crate::lifecycle::policy::Mode;
 
 const TOPIC: Topic = Topic::Pods;
@@ -27,7 +29,9 @@ pub(super) fn judge(facts: &Facts, report: &mut Report) {
     }
     let groups = &census.groups;
     let missed = groups.iter().filter(|(_, group)| !group.missed.is_empty());
-    let missed: Vec<(&Owner, &Group)> = missed.collect();
+    let mut missed: Vec<(&Owner, &Group)> = missed.collect();
+    // By name where as many are missed.
+    missed.sort_by_key(|(_, group)| Reverse(group.missed.len()));
     if missed.is_empty() {
         if census.pods > 0 {
             let workloads = number(groups.len(), "workload");
@@ -164,12 +168,20 @@ fn alone(facts: &Facts, report: &mut Report) {
             });
         }
     }
-    if by_code.is_empty() {
-        return;
-    }
     for (code, owners) in by_code {
+        let is_known = |owner: &&&Owner| WORKLOADS.iter().any(|r| r.kind == *owner.kind);
+        let command = owners
+            .iter()
+            .find(is_known)
+            .map(|owner| format!("{} {} -n {}", facts.explain, owner.title(), owner.namespace));
         let message = format!("left alone, {code}: {}", list(owners.into_iter()));
-        report.add(Check::note(TOPIC, "left-alone", message));
+        let check = Check::note(TOPIC, "left-alone", message);
+        report.add(match command {
+            Some(command) => check
+                .advise("Why, and what to write to have it otherwise:")
+                .run(command),
+            None => check,
+        });
     }
 }
 

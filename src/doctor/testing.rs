@@ -130,6 +130,7 @@ impl Facts {
         Self {
             now: NOW.parse().expect("a time"),
             kubectl: "kubectl".into(),
+            explain: "podgrace explain".into(),
             seen: Seen {
                 server: 37,
                 kubelets: Kubelets::Oldest(37),

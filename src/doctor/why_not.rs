@@ -284,7 +284,10 @@ mod tests {
             assert!(check.message.contains(says), "{}", check.message);
             assert_eq!(facts.findings().last(), Some(&code));
         }
-        let facts = untouched(asked(Err(Unanswered::Forbidden(forbidden())), 0), None);
+        let facts = untouched(
+            asked(Err(Unanswered::Forbidden(Box::new(forbidden()))), 0),
+            None,
+        );
         let advice = facts.check("not-injected").advice;
         assert!(advice.is_some_and(|advice| advice.contains("jane has no permission")));
     }

@@ -196,16 +196,6 @@ impl Webhook {
         &self.authority.pem
     }
 
-    /// Has it serve another certificate of the same CA: one that has expired, or one that has not.
-    pub(crate) fn serve_certificate(&self, has_expired: bool) {
-        let hosts = [&*host()];
-        let pair = match has_expired {
-            true => self.authority.expired(&hosts),
-            false => self.authority.server(&hosts),
-        };
-        pair.write(&self.cluster.folder, &self.name);
-    }
-
     /// How an API server reaches it, where no Service leads to it.
     pub(crate) fn client_config(&self, path: &str) -> Value {
         json!({"url": format!("https://{}{path}", self.address), "caBundle": pki::base64(&self.authority.pem)})

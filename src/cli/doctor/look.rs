@@ -110,7 +110,8 @@ pub(super) async fn look(arguments: &Arguments) -> anyhow::Result<Facts> {
     let labelled = labelled(&client, &census).await;
     Ok(Facts {
         now: Timestamp::now(),
-        kubectl: arguments.kubectl(),
+        kubectl: arguments.called("kubectl"),
+        explain: arguments.called("podgrace explain"),
         seen,
         hooks,
         validating,
@@ -186,7 +187,7 @@ async fn configuration(
     };
     let edit = format!(
         "{} -n {} edit configmap {}",
-        arguments.kubectl(),
+        arguments.called("kubectl"),
         file.namespace,
         file.name
     );
