@@ -15,7 +15,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     webhook.register(&namespace).await;
     let tried = || async { cluster.try_pod(&namespace, &pod("web")).await };
     for valid in [false, true] {
-        webhook.serve_certificate(!valid);
+        webhook.replace_certificate(valid);
         eventually("it is said, or no more", || async {
             let (status, text) = webhook.ready().await;
             assert_eq!(status, 200, "{text}");
