@@ -2,7 +2,6 @@
 
 mod access;
 mod contact;
-mod discovery;
 mod errand;
 mod installed;
 mod labelled;

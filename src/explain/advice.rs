@@ -267,9 +267,14 @@ fn availability(
     } else {
         "deleted or evicted"
     };
+    // Its next pod is made when the last one is told to end; that of a StatefulSet when it is gone.
+    let cover = match kind {
+        "StatefulSet" => "",
+        _ => " A pre-stop-sleep that is longer than its start leaves no gap.",
+    };
     add(
         "one-replica",
         None,
-        format!("{said}: when that is {ends}, nobody serves until the next is Ready."),
+        format!("{said}: when that is {ends}, nobody serves until the next is Ready.{cover}"),
     );
 }

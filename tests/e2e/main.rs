@@ -28,6 +28,7 @@ mod node;
 mod people;
 mod pki;
 mod processes;
+mod programs;
 mod scenarios;
 mod webhook;
 

@@ -132,16 +132,6 @@ impl Webhook {
         lines.map(str::to_owned).collect()
     }
 
-    /// Puts another certificate in the place of its files: one that is valid, or one that has expired.
-    pub(crate) fn replace_certificate(&self, valid: bool) {
-        let host = host();
-        let pair = match valid {
-            true => self.authority.server(&[&host]),
-            false => self.authority.expired(&[&host]),
-        };
-        pair.write(&self.cluster.folder, &self.name);
-    }
-
     pub(crate) fn kill(&self) {
         let mut processes = self.cluster.processes.lock().expect("no panic");
         processes.kill(&self.name);
@@ -206,6 +196,16 @@ impl Webhook {
         &self.authority.pem
     }
 
+    /// Puts another certificate in the place of its files: one that is valid, or one that has expired.
+    pub(crate) fn replace_certificate(&self, valid: bool) {
+        let host = host();
+        let pair = match valid {
+            true => self.authority.server(&[&host]),
+            false => self.authority.expired(&[&host]),
+        };
+        pair.write(&self.cluster.folder, &self.name);
+    }
+
     /// How an API server reaches it, where no Service leads to it.
     pub(crate) fn client_config(&self, path: &str) -> Value {
         json!({"url": format!("https://{}{path}", self.address), "caBundle": pki::base64(&self.authority.pem)})
@@ -228,7 +228,7 @@ impl Webhook {
     }
 
     /// What it logged.
-    pub(crate) fn log(&self) -> String {
+    fn log(&self) -> String {
         let log = {
             let processes = self.cluster.processes.lock().expect("no panic");
             processes.log(&self.name)

@@ -15,7 +15,7 @@ use super::outside::Outside;
 use super::place::Place;
 use super::record::{Plan, Record};
 use super::report::data::{Client, Container, Lateness, Mark, Pod, Run, SLICE, Side, Slice, Tally};
-use super::report::rows::Row;
+use super::report::rows::{Action, Row};
 use crate::cluster::Cluster;
 use crate::deployed::Deployed;
 
@@ -39,6 +39,12 @@ pub(crate) async fn run(
         marks = futures::future::join_all(acts) => marks,
         never = circumstances::meanwhile(podgrace, row.circumstance) => never,
     };
+    // Pods that nobody holds back are there long before they answer. Those of an update may never answer.
+    if !matches!(row.action, Action::Update(_)) {
+        for place in places {
+            place.answers().await?;
+        }
+    }
     tokio::time::sleep(QUIET).await;
     for load in &loads {
         load.stop()?;

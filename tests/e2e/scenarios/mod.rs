@@ -8,6 +8,7 @@ mod chart;
 mod corners;
 mod deployed;
 mod doctor;
+mod expired;
 mod explained;
 mod invariants;
 mod kept;
@@ -116,9 +117,7 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("certificates are healed", |c| {
         Box::pin(certificates::healed(c))
     }),
-    ("certificates expire", |c| {
-        Box::pin(certificates::expired(c))
-    }),
+    ("certificates expire", |c| Box::pin(expired::run(c))),
     ("no API server at the start", |c| {
         Box::pin(certificates::unreachable(c))
     }),

@@ -69,7 +69,7 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     cluster.global(VALIDATING_WEBHOOKS, configuration).await;
 
     let kinds = writer.every_kind_is_told_once(&enforced).await;
-    writer.what_is_right_is_silent(&enforced);
+    writer.what_is_right_is_silent(&enforced).await;
     writer.audit_mode_says_what_would_be(&audited);
     writer.a_template_opts_in(&out);
     writer.updates(&enforced).await;
@@ -161,10 +161,23 @@ impl Writer {
         kinds.len()
     }
 
-    fn what_is_right_is_silent(&self, namespace: &str) {
+    async fn what_is_right_is_silent(&self, namespace: &str) {
         let told = self.apply(namespace, &workload("Deployment", "right", &json!({})), &[]);
         assert!(told.is_empty(), "{told:?}");
         assert_eq!(self.webhook.calls(namespace, "deployments/right"), 1);
+        // What its pods get is in the audit log all the same.
+        let Some(log) = &self.cluster.audit_log else {
+            return;
+        };
+        eventually("the Deployment in the audit log", || async {
+            let text = std::fs::read_to_string(log).unwrap_or_default();
+            let is_it = |line: &str| {
+                line.contains(r#""name":"right""#)
+                    && line.contains(r#""workloads.podgrace.io/changes":"web: "#)
+            };
+            text.lines().any(is_it)
+        })
+        .await;
     }
 
     fn audit_mode_says_what_would_be(&self, namespace: &str) {
@@ -245,20 +258,15 @@ impl Writer {
             "{told:?}"
         );
 
-        // What its controller makes of it has an owner.
-        if self.cluster.controllers {
-            eventually("its ReplicaSet", || async {
-                let path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets");
-                self.cluster.list(&path, "app=changed").await.len() == 2
-            })
-            .await;
-        }
-        let log = self.webhook.log();
-        assert!(
-            log.contains(&format!("{namespace}/replicasets/web: ")),
-            "one by hand"
-        );
-        assert!(!log.contains(&format!("{namespace}/replicasets/changed")));
+        // What a controller makes has an owner; one whose owner is not there is soon gone again.
+        let mut made = mistaken("ReplicaSet", "made");
+        made["metadata"]["ownerReferences"] = json!([{
+            "apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": "0", "controller": true,
+        }]);
+        let told = self.apply(namespace, &made, &["--dry-run=server"]);
+        assert!(told.is_empty(), "{told:?}");
+        assert_eq!(self.webhook.calls(namespace, "replicasets/made"), 0);
+        assert!(self.webhook.calls(namespace, "replicasets/web") > 0);
     }
 
     /// What is wrong with a Namespace, whoever writes its workloads is told, as is a pod's maker.

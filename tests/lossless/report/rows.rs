@@ -99,14 +99,13 @@ const LONG: Load = Load {
     timeout: 25,
 };
 
-/// A start of Java takes all that two cores have, and its first answers are slow.
+/// The first answers of Java are slow.
 const SPRING: Row = Row {
     namespace: &[("podgrace.io/profile", "spring-boot")],
     load: Load {
         rate: 50,
         timeout: 10,
     },
-    together: false,
     ..PLAIN
 };
 
@@ -208,6 +207,20 @@ pub(crate) const ROWS: &[Row] = &[
         ..PLAIN
     },
     Row {
+        id: "3g",
+        title: "3a with a sleep of 1 s: pre-stop-sleep: 1s",
+        manifest: "instant-exit",
+        namespace: &[("podgrace.io/pre-stop-sleep", "1s")],
+        ..PLAIN
+    },
+    Row {
+        id: "3h",
+        title: "3a with a sleep of 2 s: pre-stop-sleep: 2s",
+        manifest: "instant-exit",
+        namespace: &[("podgrace.io/pre-stop-sleep", "2s")],
+        ..PLAIN
+    },
+    Row {
         id: "4",
         title: "Ignores SIGTERM: rollout",
         manifest: "ignores-sigterm",
@@ -283,6 +296,14 @@ pub(crate) const ROWS: &[Row] = &[
             rate: 1,
             timeout: 60,
         },
+        ..SPRING
+    },
+    Row {
+        id: "7g",
+        title: "7c without the profile, so with immediate shutdown: startup-probe: port",
+        manifest: "spring-3.3-8s",
+        namespace: &[("podgrace.io/startup-probe", "port")],
+        load: LONG,
         ..SPRING
     },
     Row {
