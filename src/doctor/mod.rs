@@ -7,6 +7,7 @@
 
 mod certificate;
 mod cluster;
+mod endpoints;
 mod facts;
 mod hooks;
 mod installation;

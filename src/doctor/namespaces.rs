@@ -311,3 +311,7 @@ fn list(names: &[&str]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+#[path = "namespaces_tests.rs"]
+mod tests;
