@@ -30,7 +30,7 @@ const END: &str = "<!-- end -->";
 type Table = (&'static str, fn() -> String);
 
 /// Every table by the name that pages use for it.
-const TABLES: [Table; 13] = [
+const TABLES: [Table; 14] = [
     ("settings", settings),
     ("profiles", profiles),
     ("commands", commands),
@@ -41,6 +41,7 @@ const TABLES: [Table; 13] = [
     ("lossless-conditions", proof::page::conditions),
     ("lossless-keep-alive", proof::page::keep_alive),
     ("lossless-kinds", proof::page::kinds),
+    ("lossless-readiness", proof::page::readiness),
     ("lossless-seconds", proof::page::seconds),
     ("lossless-summary", proof::page::summary),
     ("values", || {

@@ -10,7 +10,9 @@ use super::access::ClusterArguments;
 use super::complain;
 use super::planner::Planner;
 use super::surroundings::Surroundings;
-use crate::cluster::{Access, Installed, NAMESPACES, ReadError, Reader, Resource, Scope, Seen};
+use crate::cluster::{
+    Access, Installed, NAMESPACES, ReadError, Reader, Resource, Scope, Seen, WORKLOADS,
+};
 use crate::config::Configuration;
 use crate::lifecycle::policy::SleepAction;
 
@@ -130,16 +132,16 @@ impl Live {
         Ok(namespaces)
     }
 
-    /// The kinds of the configuration that this cluster has, which are not Kubernetes' own.
-    pub(super) async fn custom_kinds(&self) -> Result<Vec<Resource>, ReadError> {
-        let mut found = Vec::new();
-        for custom in self.planner.configuration.kinds().custom() {
-            // Without a template it is only there to be passed over.
-            if !custom.templates.is_empty() {
-                found.extend(self.reader.kind(&custom.group, &custom.kind).await?);
-            }
+    /// The kinds that make pods, those that make others before those that are made: what the configuration names
+    /// and this cluster has, then Kubernetes' own.
+    pub(super) async fn workloads(&self) -> Result<Vec<Resource>, ReadError> {
+        let mut all = Vec::new();
+        let custom = self.planner.configuration.kinds().custom();
+        for kind in custom.iter().filter(|kind| !kind.templates.is_empty()) {
+            all.extend(self.reader.served(&kind.group, &kind.kind).await?);
         }
-        Ok(found)
+        all.extend(WORKLOADS);
+        Ok(all)
     }
 
     /// ` of prod`, where the cluster has a name.

@@ -36,7 +36,7 @@ impl Contact {
     }
 
     /// It did not. The first error of a row is logged, and all are counted.
-    pub fn failed(&self, error: &dyn std::error::Error) {
+    pub fn failed(&self, error: &(dyn std::error::Error + 'static)) {
         self.reachable.set(0);
         self.errors.inc();
         let error = chain(error);
@@ -75,12 +75,17 @@ impl Contact {
     }
 }
 
-/// An error with its causes: the outermost of kube's says little.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+/// An error with its causes: the outermost of kube's says little. What the API server says is what it says, and
+/// not the whole answer around it.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let said = |error: &(dyn std::error::Error + 'static)| match error.downcast_ref() {
+        Some(kube::Error::Api(status)) => status.message.clone(),
+        _ => error.to_string(),
+    };
+    let mut text = said(error);
     let mut cause = error.source();
     while let Some(error) = cause {
-        let inner = error.to_string();
+        let inner = said(error);
         if !text.contains(&inner) {
             text = format!("{text}: {inner}");
         }

@@ -2,7 +2,6 @@
 
 mod access;
 mod contact;
-mod discovery;
 mod errand;
 mod installed;
 mod labelled;
@@ -13,6 +12,7 @@ mod objects;
 mod pods;
 mod read_error;
 mod resource;
+mod served;
 mod versions;
 
 pub use access::{Access, AccessError};

@@ -34,10 +34,10 @@ impl Reader {
                 pods
             }
             Some("StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job") => {
-                let selector = selected(workload);
-                self.made(&PODS, itself, namespace, selector).await?
+                self.made(&PODS, itself, namespace, selected(workload))
+                    .await?
             }
-            // A Deployment makes ReplicaSets for them, and so may kinds that are not Kubernetes' own.
+            // A Deployment makes ReplicaSets; whether a kind that is not Kubernetes' own does is not known.
             _ => {
                 let selector = selected(workload);
                 let own = selector.clone();

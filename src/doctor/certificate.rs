@@ -19,6 +19,9 @@ const LATE: i32 = 6;
 /// When somebody should look at a certificate of which only the end is known.
 const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// What is never too late: of a certificate of ten years, a sixth is.
+const LONG: SignedDuration = SignedDuration::from_hours(28 * 24);
+
 pub(super) fn judge(facts: &Facts, report: &mut Report) {
     for backend in &facts.backends {
         let hooks: Vec<&Hook> = facts
@@ -51,15 +54,17 @@ impl Judge<'_> {
         if let Some(chain) = &served
             && let Some(leaf) = Certificate::read(chain)
         {
-            self.age(leaf.not_before, leaf.not_after, report);
+            self.age(Some(leaf.not_before), leaf.not_after, report);
         } else if let Some(Ok(ops)) = &self.backend.ops
             && let Some(until) = ops.certificate_until
         {
-            self.age(until - SOON, until, report);
+            self.age(None, until, report);
         }
         self.bundles(served.as_deref(), report);
-        if report.checks.len() == before {
-            report.add(self.well(served.as_deref()));
+        if report.checks.len() == before
+            && let Some(well) = self.well(served.as_deref())
+        {
+            report.add(well);
         }
     }
 
@@ -107,9 +112,11 @@ impl Judge<'_> {
         }
     }
 
-    fn age(&self, from: Timestamp, until: Timestamp, report: &mut Report) {
+    /// How far its life has gone, of which the beginning may not be known.
+    fn age(&self, from: Option<Timestamp>, until: Timestamp, report: &mut Report) {
         let left = until.duration_since(self.facts.now);
-        if from > self.facts.now {
+        let late = from.map_or(SOON, |from| until.duration_since(from) / LATE);
+        if let Some(from) = from.filter(|from| *from > self.facts.now) {
             let message = format!(
                 "the certificate is valid from {} on only: one of the clocks is wrong",
                 day(from)
@@ -126,7 +133,7 @@ impl Judge<'_> {
                 }
             );
             report.add(self.renewed(Check::error(TOPIC, "certificate-expired", message)));
-        } else if left < (until.duration_since(from) / LATE).min(SOON * 4) {
+        } else if left < late.min(LONG) {
             let message = format!(
                 "the certificate expires on {}, in {}, and should have been renewed by now",
                 day(until),
@@ -299,29 +306,26 @@ impl Judge<'_> {
             ))
     }
 
-    fn well(&self, served: Option<&str>) -> Check {
-        let until = served
-            .and_then(|chain| Some(Certificate::read(&chain.to_owned())?.not_after))
-            .or_else(|| self.backend.ops.as_ref()?.as_ref().ok()?.certificate_until);
+    /// That it is as it should be; nothing where nobody is there to serve one.
+    fn well(&self, served: Option<&str>) -> Option<Check> {
         let trusted = match (served, self.facts.is_proven()) {
             (_, true) => "the API server takes it",
             (Some(_), false) => "caBundle fits it",
-            (None, false) => {
-                return Check::note(
-                    TOPIC,
-                    "certificate-unknown",
-                    format!(
-                        "which certificate {} serves is not known",
-                        self.backend.target.title()
-                    ),
-                );
-            }
+            (None, false) => return None,
         };
+        let ops = self.backend.ops.as_ref().and_then(|ops| ops.as_ref().ok());
+        let until = served
+            .and_then(|chain| Some(Certificate::read(&chain.to_owned())?.not_after))
+            .or_else(|| ops?.certificate_until);
         let until = until.map_or_else(String::new, |until| {
             let left = rough(until.duration_since(self.facts.now));
             format!(", until {} ({left} left)", day(until))
         });
-        Check::well(TOPIC, "certificate", format!("{trusted}{until}"))
+        Some(Check::well(
+            TOPIC,
+            "certificate",
+            format!("{trusted}{until}"),
+        ))
     }
 }
 
@@ -332,3 +336,7 @@ fn rough(duration: SignedDuration) -> String {
 fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
+
+#[cfg(test)]
+#[path = "certificate_tests.rs"]
+mod tests;

@@ -23,6 +23,8 @@ pub struct Facts {
     pub now: Timestamp,
     /// How kubectl is called for this cluster, in commands that are advised.
     pub kubectl: String,
+    /// The same for `podgrace explain`.
+    pub explain: String,
     /// The cluster's versions.
     pub seen: Seen,
     /// The webhooks of all configurations.
@@ -170,7 +172,7 @@ pub struct Asked {
 #[derive(Debug)]
 pub enum Unanswered {
     /// We may not ask.
-    Forbidden(ReadError),
+    Forbidden(Box<ReadError>),
     /// We did not get through, as a clause.
     Failed(String),
 }

@@ -7,6 +7,7 @@
 
 mod certificate;
 mod cluster;
+mod endpoints;
 mod facts;
 mod hooks;
 mod installation;
@@ -17,6 +18,8 @@ mod pods;
 mod registration;
 mod report;
 mod settings;
+#[cfg(test)]
+mod testing;
 mod trial;
 mod why_not;
 

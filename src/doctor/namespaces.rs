@@ -7,7 +7,7 @@ use super::facts::Facts;
 use super::hooks::{Hook, Labels};
 use super::report::{Check, Report, Topic};
 use crate::cluster::labels;
-use crate::lifecycle::annotations::{Level, Said};
+use crate::lifecycle::annotations::{Level, Problem, Said};
 use crate::lifecycle::json::StrMap;
 use crate::lifecycle::policy::{Mode, Policy};
 use crate::lifecycle::settings::MODE_LABEL;
@@ -154,24 +154,22 @@ pub(super) fn judge(facts: &Facts, report: &mut Report) {
         None => all.iter().collect(),
     };
     match (&facts.asked_for, shown.first()) {
-        (Some(name), None) => report.add(Check::error(
-            TOPIC,
-            "no-namespace",
-            format!("there is no namespace {name}"),
-        )),
         (Some(_), Some(one)) if is_registered => report.add(this(facts, one)),
         (None, _) if is_registered => report.add(overview(facts, &shown)),
         _ => {}
     }
-    let wrong: Vec<(&str, &String)> = shown
+    let wrong: Vec<(&Namespace, &Problem)> = shown
         .iter()
-        .flat_map(|n| n.problems.iter().map(|p| (&*n.name, p)))
+        .flat_map(|n| n.said.problems.iter().map(|problem| (*n, problem)))
         .collect();
-    for (name, problem) in wrong.iter().take(TOLD) {
-        report.add(
-            Check::warning(TOPIC, "says-wrongly", format!("{name}: {problem}"))
-                .run(format!("{} edit namespace {name}", facts.kubectl)),
-        );
+    for (namespace, problem) in wrong.iter().take(TOLD) {
+        let name = &namespace.name;
+        let message = format!("{name}: {}", text::problem(problem));
+        let command = match problem.key == MODE_LABEL {
+            true => label(facts, name, namespace.labels.contains_key(MODE_LABEL)),
+            false => format!("{} edit namespace {name}", facts.kubectl),
+        };
+        report.add(Check::warning(TOPIC, "says-wrongly", message).run(command));
     }
     if wrong.len() > TOLD {
         let message = format!(
@@ -271,23 +269,24 @@ fn overview(facts: &Facts, all: &[&Namespace]) -> Check {
         }
     }
     let others = all.len() - enforce.len() - audit.len() - off.len();
-    parts.push(format!("not in ({others})"));
-    let message = parts.join("; ");
-    if enforce.len() + audit.len() > 0 {
-        return Check::well(TOPIC, "namespaces", message);
-    }
     if facts.policy.mode == Mode::Off {
-        return Check::note(TOPIC, "namespaces", message);
+        return Check::note(
+            TOPIC,
+            "namespaces",
+            "while the mode is off, it does not matter who is in",
+        );
     }
-    Check::warning(
-        TOPIC,
-        "nobody-in",
-        format!(
-            "no namespace is in, so only pods with a label of their own get something. {message}"
-        ),
-    )
-    .advise("To let one in (audit instead of enforce only tells):")
-    .run(label(facts, "NAMESPACE", false))
+    if enforce.is_empty() && audit.is_empty() {
+        let nobody = "no namespace is in, so only pods with a label of their own get something";
+        let message = parts
+            .iter()
+            .fold(nobody.to_owned(), |text, part| format!("{text}; {part}"));
+        return Check::warning(TOPIC, "nobody-in", message)
+            .advise("To let one in (audit instead of enforce only tells):")
+            .run(label(facts, "NAMESPACE", false));
+    }
+    parts.push(format!("not in ({others})"));
+    Check::well(TOPIC, "namespaces", parts.join("; "))
 }
 
 /// The command that lets a namespace in.
@@ -312,3 +311,7 @@ fn list(names: &[&str]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+#[path = "namespaces_tests.rs"]
+mod tests;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::endpoints::{no_endpoints, replicas};
 use super::facts::{Backend, Facts, Ops, Served, ready_endpoints};
 use super::hooks::{Hook, Target};
 use super::installation::Installation;
@@ -65,7 +66,7 @@ fn not_registered(facts: &Facts) -> Check {
             installation.title()
         ),
     );
-    restored(check, &installation, facts, "it")
+    restored(check, &installation, facts, "the configuration")
 }
 
 /// With what makes something again that is gone.
@@ -105,7 +106,7 @@ fn service(facts: &Facts, backend: &Backend, report: &mut Report) {
                 .flatten()
                 .find(|d| is_podgrace(d));
             return report.add(match deployment {
-                Some(deployment) => restored(check, &Installation::of(deployment), facts, "it"),
+                Some(deployment) => restored(check, &Installation::of(deployment), facts, "the Service"),
                 None => check.advise(format!(
                     "Nothing in namespace {namespace} looks like Podgrace either. If it was removed, remove its webhook \
                      configuration too; else install it again: docs/install.md"
@@ -179,87 +180,6 @@ fn image(pod: &Value) -> Option<&str> {
     pod["spec"]["containers"][0]["image"].as_str()
 }
 
-/// That nobody would answer, and why.
-fn no_endpoints(facts: &Facts, backend: &Backend) -> Check {
-    let (title, kubectl) = (backend.target.title(), &facts.kubectl);
-    let start = format!("{title} has no ready endpoint: nobody answers the API server");
-    let check = |why: &str| Check::error(TOPIC, "no-endpoints", format!("{start}. {why}"));
-    let Some(own) = backend.installation() else {
-        return check("No Deployment of its namespace has pods that it selects").advise(
-            "Compare the Service's selector with the labels of the Deployment's pod template; or the Deployment is \
-             gone: apply it again",
-        );
-    };
-    let (namespace, name) = (own.namespace(), own.name());
-    let mut pods = backend.pods.iter().flatten();
-    match (own.replicas(), pods.next()) {
-        ((0, _), _) => check(&format!("{} is scaled to 0", own.title())).run(format!(
-            "{kubectl} -n {namespace} scale deployment/{name} --replicas=2"
-        )),
-        ((wanted, _), None) => check(&format!(
-            "{} wants {wanted} replicas and there is no pod: something keeps them from being made",
-            own.title()
-        ))
-        .run(format!(
-            "{kubectl} -n {namespace} describe deployment/{name}"
-        ))
-        .run(format!(
-            "{kubectl} -n {namespace} get events --sort-by=.lastTimestamp"
-        )),
-        (_, Some(pod)) => {
-            let pod_name = pod["metadata"]["name"].as_str().unwrap_or_default();
-            check(&format!("Pod {pod_name} {}", state(pod)))
-                .run(format!("{kubectl} -n {namespace} describe pod {pod_name}"))
-                .run(format!(
-                    "{kubectl} -n {namespace} logs {pod_name} --tail=20"
-                ))
-        }
-    }
-}
-
-/// Why a pod is not ready, as far as its status says.
-fn state(pod: &Value) -> String {
-    let status = &pod["status"];
-    let conditions = || status["conditions"].as_array().into_iter().flatten();
-    if let Some(scheduled) =
-        conditions().find(|c| c["type"] == "PodScheduled" && c["status"] == "False")
-    {
-        let why = scheduled["message"].as_str().unwrap_or("no node takes it");
-        return format!("is not scheduled: {why}");
-    }
-    let containers = status["containerStatuses"].as_array();
-    let waiting = containers.into_iter().flatten().find_map(|container| {
-        let waiting = &container["state"]["waiting"];
-        let reason = waiting["reason"].as_str()?;
-        Some(match waiting["message"].as_str() {
-            Some(message) => format!("waits: {reason} ({message})"),
-            None => format!("waits: {reason}"),
-        })
-    });
-    waiting.unwrap_or_else(|| match status["phase"].as_str() {
-        Some("Running") => "runs, but is not Ready".to_owned(),
-        phase => format!("is {}", phase.unwrap_or("of no phase")),
-    })
-}
-
-fn replicas(backend: &Backend, ready: usize) -> Check {
-    let Some(own) = backend.installation() else {
-        let message = format!("{} has {ready} ready endpoints", backend.target.title());
-        return Check::well(TOPIC, "endpoints", message);
-    };
-    let (wanted, _) = own.replicas();
-    let image = own.image().unwrap_or_default();
-    let message = format!(
-        "{ready} of {wanted} replicas of {} are ready ({image})",
-        own.title()
-    );
-    if i64::try_from(ready).unwrap_or(i64::MAX) < wanted {
-        Check::warning(TOPIC, "replicas-missing", message)
-    } else {
-        Check::well(TOPIC, "replicas", message)
-    }
-}
-
 /// An address that only the API server must reach; from here is the best that can be tried.
 fn address(facts: &Facts, backend: &Backend, url: &str, report: &mut Report) {
     let Served::Handshake(handshake) = &backend.served else {
@@ -301,5 +221,137 @@ fn troubles(ops: &Ops, report: &mut Report) {
     for trouble in &ops.troubles {
         let message = format!("a replica says of itself: {trouble}");
         report.add(Check::warning(TOPIC, "replica-troubled", message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::forbidden;
+    use super::*;
+
+    #[test]
+    fn why_nobody_answers_is_said_with_the_command_for_it() {
+        let empty = || {
+            let mut facts = Facts::well();
+            facts.trial = None;
+            facts.backends[0].slices = Ok(vec![
+                json!({"endpoints": [{"conditions": {"ready": false}}]}),
+            ]);
+            facts
+        };
+        let check = |facts: &Facts| {
+            let check = facts.check("no-endpoints");
+            (
+                check.message,
+                check.commands.into_iter().next().unwrap_or_default(),
+            )
+        };
+        let mut facts = empty();
+        facts.backends[0].deployments.as_mut().expect("one")[0]["spec"]["replicas"] = 0.into();
+        let (message, command) = check(&facts);
+        assert!(
+            message.ends_with("Deployment podgrace/podgrace is scaled to 0"),
+            "{message}"
+        );
+        assert_eq!(
+            command,
+            "kubectl -n podgrace scale deployment/podgrace --replicas=2"
+        );
+
+        let mut facts = empty();
+        facts.backends[0].pods = Ok(Vec::new());
+        let (message, command) = check(&facts);
+        assert!(
+            message.ends_with("something keeps them from being made"),
+            "{message}"
+        );
+        assert_eq!(command, "kubectl -n podgrace describe deployment/podgrace");
+
+        for (status, why) in [
+            (
+                json!({"phase": "Pending", "containerStatuses": [
+                    {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}},
+                ]}),
+                "Pod p waits: ImagePullBackOff (no such image)",
+            ),
+            (
+                json!({"phase": "Pending", "conditions": [
+                    {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"},
+                ]}),
+                "Pod p is not scheduled: 0/3 nodes are available",
+            ),
+            (json!({"phase": "Running"}), "Pod p runs, but is not Ready"),
+        ] {
+            let mut facts = empty();
+            facts.backends[0].pods = Ok(vec![json!({"metadata": {"name": "p"}, "status": status})]);
+            let (message, command) = check(&facts);
+            assert!(message.ends_with(why), "{message}");
+            assert_eq!(command, "kubectl -n podgrace describe pod p");
+        }
+
+        let mut facts = empty();
+        facts.backends[0].deployments = Ok(Vec::new());
+        let (message, _) = check(&facts);
+        assert!(
+            message.ends_with("No Deployment of its namespace has pods that it selects"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn what_it_points_at_is_missing_in_part() {
+        let mut facts = Facts::well();
+        facts.backends[0]
+            .service
+            .as_mut()
+            .expect("read")
+            .as_mut()
+            .expect("there")["spec"]["ports"] = json!([{"port": 8443}]);
+        assert_eq!(facts.findings(), ["service-port"]);
+
+        let mut facts = Facts::well();
+        facts.backends[0].pods = Ok(["podgrace:1", "podgrace:2"]
+            .map(|image| json!({"spec": {"containers": [{"image": image}]}}))
+            .into());
+        assert_eq!(facts.findings(), ["versions-differ"]);
+
+        let mut facts = Facts::well();
+        facts.backends[0].slices = Ok(vec![
+            json!({"endpoints": [{"conditions": {"ready": true}}]}),
+        ]);
+        assert_eq!(facts.findings(), ["replicas-missing"]);
+
+        let mut facts = Facts::well();
+        facts.backends[0].ops = Some(Ok(Ops {
+            version: Some("9.9.9".into()),
+            troubles: vec!["configuration: the reload failed".into()],
+            ..Ops::default()
+        }));
+        assert_eq!(facts.findings(), ["replica-troubled"]);
+        assert!(
+            facts
+                .check("other-version")
+                .message
+                .contains("podgrace 9.9.9")
+        );
+        facts.backends[0].ops = Some(Err(forbidden()));
+        assert_eq!(facts.findings(), ["forbidden"]);
+    }
+
+    #[test]
+    fn helm_makes_again_what_is_gone() {
+        let mut facts = Facts::well();
+        facts.unregistered = facts.backends[0].deployments.as_ref().expect("one").clone();
+        facts.hooks = Ok(Vec::new());
+        assert_eq!(facts.findings()[0], "no-configuration");
+        let restore = "helm -n podgrace get manifest podgrace | kubectl -n podgrace apply -f -";
+        assert_eq!(facts.check("no-configuration").commands, [restore]);
+        let mut facts = Facts::well();
+        facts.backends[0].service = Ok(None);
+        assert_eq!(facts.check("service-missing").commands, [restore]);
+        facts.hooks = Err(forbidden());
+        assert_eq!(facts.findings()[0], "forbidden");
     }
 }

@@ -98,17 +98,19 @@ fn configuration(facts: &Facts, report: &mut Report) {
             )
             .advise("Correct it; no restart is needed:"),
         )),
-        Ok(ConfiguredState::Read) if facts.policy.mode == Mode::Off => report.add(edited(
-            Check::error(
-                TOPIC,
-                "mode-off",
-                format!("{title} says mode: off, the kill switch: no pod gets anything, whatever a label says"),
-            )
-            .advise(
+        Ok(ConfiguredState::Read) if facts.policy.mode == Mode::Off => {
+            let lag = match facts.is_proven() {
+                true => ". The replicas have not read it yet: a kubelet takes a minute or two to bring it",
+                false => "",
+            };
+            let message = format!(
+                "{title} says mode: off, the kill switch: no pod gets anything, whatever a label says{lag}"
+            );
+            report.add(edited(Check::error(TOPIC, "mode-off", message).advise(
                 "When it may work again, write mode: enforce; no restart is needed. With Helm: helm upgrade with \
                  --reuse-values --set mode=enforce, or the next upgrade switches it off again. By hand:",
-            ),
-        )),
+            )));
+        }
         Ok(ConfiguredState::Read) => {}
     }
 }
@@ -281,5 +283,104 @@ fn sent_twice(facts: &Facts, ours: &[&Hook], report: &mut Report) {
                 .advise("Remove one of them, or give them namespaces that exclude each other")
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::testing::{configuration, namespace, webhook};
+    use super::*;
+
+    fn facts(webhooks: &[Value], others: &[Value]) -> Facts {
+        let mut configurations = vec![configuration("podgrace", webhooks)];
+        configurations.extend(others.iter().cloned());
+        let shop = namespace("shop", json!({"podgrace.io/mode": "enforce"}), json!({}));
+        Facts::of(&configurations, &[shop], &[])
+    }
+
+    #[test]
+    fn failing_closed_on_itself_is_worse_than_on_others() {
+        let of = |selector: Value| {
+            let changes = json!({"failurePolicy": "Fail", "namespaceSelector": selector});
+            facts(&[webhook(&changes)], &[])
+        };
+        let everybody = of(json!({}));
+        assert_eq!(everybody.findings(), ["fails-closed-on-itself"]);
+        let check = everybody.check("fails-closed-on-itself");
+        assert_eq!(
+            check.commands,
+            [
+                r#"kubectl patch mutatingwebhookconfiguration podgrace --type=json -p '[{"op":"add","path":"/webhooks/0/failurePolicy","value":"Ignore"}]'"#
+            ]
+        );
+        let not_itself = of(json!({"matchExpressions": [
+            {"key": NAME_LABEL, "operator": "NotIn", "values": ["podgrace"]},
+        ]}));
+        assert_eq!(not_itself.findings(), ["fails-closed-on-system"]);
+        let some = facts(&[webhook(&json!({"failurePolicy": "Fail"}))], &[]);
+        assert_eq!(some.findings(), [""; 0]);
+        assert_eq!(some.check("fails-closed").commands, [""; 0]);
+    }
+
+    #[test]
+    fn only_who_comes_later_can_add_what_nobody_sees() {
+        let other =
+            |name: &str| configuration(name, &[webhook(&json!({"name": "sidecars.example.com"}))]);
+        let never = webhook(&json!({"reinvocationPolicy": "Never"}));
+        let later = facts(std::slice::from_ref(&never), &[other("zz")]);
+        assert_eq!(later.findings(), ["not-reinvoked"]);
+        assert!(
+            later
+                .check("not-reinvoked")
+                .message
+                .contains("zz (sidecars.example.com)")
+        );
+        assert_eq!(facts(&[never], &[other("aa")]).findings(), [""; 0]);
+        assert_eq!(
+            facts(&[webhook(&json!({}))], &[other("zz")]).findings(),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn a_pod_for_two_webhooks_is_told_once_for_each_two() {
+        let both = [
+            webhook(&json!({})),
+            webhook(&json!({"name": "pods.podgrace.io"})),
+        ];
+        let twice = facts(&both, &[]);
+        assert_eq!(twice.findings(), ["sent-twice"]);
+        let second = configuration("second", &[webhook(&json!({}))]);
+        let two = facts(&[webhook(&json!({}))], &[second]);
+        assert_eq!(two.findings(), ["two-installations"]);
+        let message = two.check("two-installations").message;
+        assert!(
+            message.contains("a pod of namespace shop with no label of its own"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_configuration_is_told_where_it_is_broken_or_switches_off() {
+        let mut facts = Facts::well();
+        facts.policy.mode = Mode::Off;
+        let check = facts.check("mode-off");
+        assert!(
+            check.message.contains("The replicas have not read it yet"),
+            "{}",
+            check.message
+        );
+        assert_eq!(
+            check.commands,
+            ["kubectl -n podgrace edit configmap podgrace"]
+        );
+        let mut facts = Facts::well();
+        let configured = facts.configured.as_mut().expect("one");
+        configured.state = Ok(ConfiguredState::Broken("line 3: no".into()));
+        assert_eq!(facts.findings(), ["configuration-broken"]);
+        facts.configured.as_mut().expect("one").state = Ok(ConfiguredState::Missing);
+        assert_eq!(facts.findings(), [""; 0]);
     }
 }

@@ -205,7 +205,122 @@ fn counts(metrics: &str, names: &[&str]) -> BTreeMap<String, f64> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{forbidden, namespace, trial};
     use super::*;
+
+    fn untouched(asked: Option<Asked>, calls: Option<Calls>) -> Facts {
+        let mut facts = Facts::well();
+        facts.trial = Some(Trial {
+            asked,
+            calls,
+            ..trial(&json!({}))
+        });
+        facts
+    }
+
+    fn asked(answer: Result<Answer, Unanswered>, took: u64) -> Option<Asked> {
+        Some(Asked {
+            way: "through the API server",
+            answer,
+            took: Duration::from_secs(took),
+        })
+    }
+
+    fn answer(mode: &str, changes: Option<&str>) -> Answer {
+        Answer {
+            mode: mode.into(),
+            changes: changes.map(str::to_owned),
+            skipped: Some("web: not-serving".into()),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn each_way_of_not_being_injected_has_its_code() {
+        let refused = || Err(Unanswered::Failed("connection refused".into()));
+        let would = |took| asked(Ok(answer("enforce", Some("web: preStop sleep 5s"))), took);
+        let failed = Some(Calls::Failed("503".into()));
+        for (facts, code, says) in [
+            (
+                untouched(asked(refused(), 0), None),
+                "unreachable",
+                "API server: connection refused",
+            ),
+            (
+                untouched(asked(Ok(answer("off", None)), 0), None),
+                "mode-off",
+                "kill switch",
+            ),
+            (
+                untouched(asked(Ok(answer("enforce", None)), 0), None),
+                "left-alone",
+                "web: not-serving",
+            ),
+            (
+                untouched(would(3), None),
+                "too-slow",
+                "answers after 3 s, and the API server waits 2 s",
+            ),
+            (
+                untouched(would(0), failed.clone()),
+                "calls-fail",
+                "counted a failed call, as 503",
+            ),
+            (
+                untouched(would(0), Some(Calls::Nothing)),
+                "calls-fail",
+                "(it counted no call)",
+            ),
+            (
+                untouched(None, failed),
+                "unreachable",
+                "It counted a failed call, as 503",
+            ),
+            (untouched(None, None), "not-injected", "why is not known"),
+        ] {
+            let check = facts.check(code);
+            assert!(check.message.contains(says), "{}", check.message);
+            assert_eq!(facts.findings().last(), Some(&code));
+        }
+        let facts = untouched(
+            asked(Err(Unanswered::Forbidden(Box::new(forbidden()))), 0),
+            None,
+        );
+        let advice = facts.check("not-injected").advice;
+        assert!(advice.is_some_and(|advice| advice.contains("jane has no permission")));
+    }
+
+    #[test]
+    fn what_only_an_api_server_evaluates_is_named() {
+        let would = asked(Ok(answer("enforce", Some("web: preStop sleep 5s"))), 0);
+        let mut facts = untouched(would, Some(Calls::Nothing));
+        facts.hooks.as_mut().expect("hooks")[0].conditions = vec!["not-mine".into()];
+        let message = facts.check("conditions").message;
+        assert!(
+            message.contains("its matchConditions (not-mine) keep"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_pod_that_no_selector_takes_is_not_asked_about() {
+        let mut facts = untouched(None, None);
+        let shop = namespace("shop", json!({}), json!({}));
+        let ours: Vec<Hook> = facts.ours().cloned().collect();
+        let read = super::super::namespaces::Namespace::of(
+            &shop,
+            &ours.iter().collect::<Vec<_>>(),
+            &facts.policy,
+        );
+        facts.census = super::super::pods::Census::new(ours, facts.policy.clone(), [read]);
+        let message = facts.check("not-matched").message;
+        assert!(
+            message.contains("namespaces.podgrace.io by its namespaceSelector"),
+            "{message}"
+        );
+    }
 
     #[test]
     fn a_failed_call_is_seen_in_the_api_servers_counts() {

@@ -10,7 +10,9 @@ use crate::lifecycle::loss::SHORTEST_LOSSLESS_SLEEP;
 use crate::lifecycle::pod::Container;
 use crate::lifecycle::settings::{DOMAIN, MODE_LABEL, Setting};
 use crate::lifecycle::skip::{Part, Skip, Skipped};
-use crate::lifecycle::timeline::{AUTOSCALER_WAITS, Ending, How, Life, PreStop};
+use crate::lifecycle::timeline::{
+    AUTOSCALER_WAITS, ENDPOINT_REMOVED_AFTER, Ending, How, Life, PreStop,
+};
 use crate::workload::Workload;
 
 /// Something that Podgrace cannot help, and what can.
@@ -159,8 +161,9 @@ pub(super) fn caveats(workload: &Workload, object: Option<&Value>, after: &Life)
                 "long-requests",
                 None,
                 format!(
-                    "A request that still runs at SIGTERM has {left} s if the application finishes what it has, \
-                     and is cut if it exits at once."
+                    "A request that still runs at SIGTERM{} has {left} s if the application finishes what it has, \
+                     and is cut if it exits at once.",
+                    longest_saved(&serving)
                 ),
             );
         }
@@ -183,6 +186,17 @@ pub(super) fn caveats(workload: &Workload, object: Option<&Value>, after: &Life)
         );
     }
     all
+}
+
+/// Which requests still run at SIGTERM that came on new connections, where most of them are over by then.
+fn longest_saved(serving: &[&Ending]) -> String {
+    let earliest = serving.iter().map(|ending| ending.sigterm).min();
+    #[expect(clippy::cast_precision_loss, reason = "seconds")]
+    let rest = earliest.map_or(0.0, |sigterm| sigterm as f64 - ENDPOINT_REMOVED_AFTER);
+    match rest > 0.0 {
+        true => format!(" (on a new connection one that takes more than {rest:.1} s)"),
+        false => String::new(),
+    }
 }
 
 /// Containers that get SIGTERM before another that serves gets its own, each with the last of those.
@@ -253,9 +267,14 @@ fn availability(
     } else {
         "deleted or evicted"
     };
+    // Its next pod is made when the last one is told to end; that of a StatefulSet when it is gone.
+    let cover = match kind {
+        "StatefulSet" => "",
+        _ => " A pre-stop-sleep that is longer than its start leaves no gap.",
+    };
     add(
         "one-replica",
         None,
-        format!("{said}: when that is {ends}, nobody serves until the next is Ready."),
+        format!("{said}: when that is {ends}, nobody serves until the next is Ready.{cover}"),
     );
 }

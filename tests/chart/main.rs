@@ -1,7 +1,7 @@
 //! The chart, rendered by real Helm: what it makes of its values, and which values it refuses.
 //!
-//! What needs Helm is ignored by `cargo test` alone: `make chart-test` builds Helm 4 and Helm 3, runs this, and
-//! the scenarios that install the chart into a real API server (`tests/e2e/scenarios/chart`).
+//! What needs Helm is ignored by `cargo test` alone: `make chart-test` builds Helm 4 and Helm 3 and runs it. The
+//! scenarios in `tests/e2e/scenarios/chart` install the chart into a real API server.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,10 +1,8 @@
 //! Alerts and dashboard ask for metrics that are there.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use podgrace::server::{CertificateSource, Engine, Identity, Options};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
 
 use super::helm::{chart, documents, render};
 
@@ -39,9 +37,7 @@ async fn alerts_ask_for_metrics_that_are_there() {
 async fn assert_all_there(text: &str) {
     let scraped = scrape().await;
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let asked: BTreeSet<_> = words
-        .filter(|word| word.starts_with("podgrace_webhook_"))
-        .collect();
+    let asked: BTreeSet<_> = words.filter(|word| word.starts_with("podgrace_")).collect();
     assert!(asked.len() > 4, "{asked:?}");
     for name in asked {
         let series = [format!("\n{name} "), format!("\n{name}{{")];
@@ -61,17 +57,38 @@ async fn assert_all_there(text: &str) {
     }
 }
 
+/// What `podgrace serve` tells who scrapes it, as the chart runs it, but for an API server: none answers here.
 async fn scrape() -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    let text = r#"{"apiVersion": "v1", "kind": "Config", "current-context": "nobody",
+        "clusters": [{"name": "nobody", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "nobody", "user": {}}],
+        "contexts": [{"name": "nobody", "context": {"cluster": "nobody", "user": "nobody"}}]}"#;
+    std::fs::write(&kubeconfig, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_podgrace"));
+    command.env_clear().arg("serve");
+    command.arg("--kubeconfig").arg(kubeconfig);
+    command.args(["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"]);
+    command.args(["--log-format=json", "--namespace=podgrace"]);
+    let mut server = Server(command.stderr(Stdio::piped()).spawn().unwrap());
+    let log = BufReader::new(server.0.stderr.take().unwrap()).lines();
+    let mut told = log.map(|line| serde_json::from_str(&line.unwrap()).unwrap());
+    let ops = told
+        .find_map(|line: serde_json::Value| line["ops"].as_str().map(str::to_owned))
+        .expect("it serves");
+    // reqwest wants one, also for plain HTTP.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let made = rcgen::generate_simple_self_signed(["podgrace".to_owned()]).unwrap();
-    let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-    let identity = Identity::from_pem(chain.as_bytes(), key.as_bytes()).unwrap();
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut options = Options::new(any, CertificateSource::Held(Arc::new(identity)));
-    options.ops_listen = Some(any);
-    let bound = options.bind(Engine::default()).await.unwrap();
-    let ops = bound.ops_address().unwrap();
-    tokio::spawn(bound.run(std::future::pending(), std::future::pending()));
     let answer = reqwest::get(format!("http://{ops}/metrics")).await.unwrap();
     answer.text().await.unwrap()
+}
+
+/// It ends with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -7,7 +7,7 @@
 #                                    stands in the environment is left alone)
 #   KUBEBUILDER_ASSETS=DIR make e2e  with the etcd, kube-apiserver, … of that folder
 
-.PHONY: e2e e2e-oldest static image cluster-binary cluster-programs etcd cluster-up node-up cluster-down node-programs
+.PHONY: e2e e2e-oldest e2e-program static image cluster-binary cluster-programs etcd cluster-up node-up cluster-down node-programs
 
 CLUSTER := target/cluster
 OLDEST := $(CLUSTER)/oldest
@@ -42,14 +42,15 @@ endif
 # One program for everything: beside the API server and in an image.
 e2e e2e-oldest image: export PODGRACE_E2E_BINARY ?= $(abspath $(STATIC))
 
-e2e: static ## Run the scenarios on a real Kubernetes API server and on a whole node
-	cargo build --quiet --test e2e
+e2e: static e2e-program ## Run the scenarios on a real Kubernetes API server and on a whole node
 	$(E2E) run $(ARGS)
 
 # It has no nodes, and no controllers: not all parts of that version can be had any more.
-e2e-oldest: static helm etcd $(OLDEST)/kube-apiserver ## The same on the API server of the oldest Kubernetes that is tried: sleeps are exec there
-	cargo build --quiet --test e2e
+e2e-oldest: static e2e-program helm etcd $(OLDEST)/kube-apiserver ## The same on the API server of the oldest Kubernetes that is tried: sleeps are exec there
 	KUBEBUILDER_ASSETS=$(abspath $(OLDEST)) PODGRACE_E2E_NODE=skip $(E2E) run $(ARGS)
+
+e2e-program:
+	@since=$$(date +%s); cargo build --quiet --test e2e && echo "the scenarios in $$(($$(date +%s) - since)) s"
 
 cluster-up: ## Start a control plane that stays: eval "$(make -s cluster-up)"
 	@$(E2E) up

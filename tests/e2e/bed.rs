@@ -26,7 +26,7 @@ omitStages: [RequestReceived]
 rules:
 - level: Metadata
   verbs: [create]
-  resources: [{group: '', resources: [pods]}]
+  resources: [{group: '', resources: [pods]}, {group: apps, resources: [deployments]}]
 - level: None
 ";
 
@@ -249,6 +249,8 @@ impl Bed {
                 .arg("--use-service-account-credentials")
                 .arg("--leader-elect=false")
                 .arg("--allocate-node-cidrs=false")
+                // With its 20 a second the workloads of one scenario would be in the way of the next one's.
+                .args(["--kube-api-qps", "500", "--kube-api-burst", "1000"])
                 // It serves nothing that anybody asks for.
                 .args(["--secure-port", "0"]);
             processes.start("kube-controller-manager", command)?;

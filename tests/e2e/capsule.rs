@@ -171,7 +171,8 @@ fn make_control_groups(folder: &Path) -> Result<(), String> {
         }
     }
     for parent in parents {
-        match std::fs::create_dir(parent.join(&name)) {
+        let group = parent.join(&name);
+        match std::fs::create_dir(&group) {
             Err(why) if why.kind() != std::io::ErrorKind::AlreadyExists => {
                 let parent = parent.display();
                 return Err(format!(
@@ -179,6 +180,14 @@ fn make_control_groups(folder: &Path) -> Result<(), String> {
                 ));
             }
             _ => {}
+        }
+        // Beside programs that are in no group, a group counts as one program: all pods together as much as one
+        // compiler that somebody runs meanwhile. As many as 16, in the words of either version.
+        for (file, weight) in [("cpu.shares", "16384"), ("cpu.weight", "1600")] {
+            let file = group.join(file);
+            if file.exists() {
+                let _ = std::fs::write(file, weight);
+            }
         }
     }
     Ok(())

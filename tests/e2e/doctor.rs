@@ -107,9 +107,9 @@ pub(crate) fn desk(cluster: &Cluster) -> PathBuf {
     folder
 }
 
-/// Runs lines as somebody types them, with kubectl and Helm at hand.
+/// Runs lines as somebody types them, with kubectl and Helm at hand; returns what they print.
 #[track_caller]
-pub(crate) fn run(cluster: &Cluster, lines: &str) {
+pub(crate) fn run(cluster: &Cluster, lines: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let link = |name: &str, to: &Path| {
         std::os::unix::fs::symlink(to, folder.path().join(name)).expect("a link");
@@ -126,4 +126,5 @@ pub(crate) fn run(cluster: &Cluster, lines: &str) {
         .expect("bash");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{lines}\n{told}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -28,6 +28,7 @@ mod node;
 mod people;
 mod pki;
 mod processes;
+mod programs;
 mod scenarios;
 mod webhook;
 
@@ -51,7 +52,6 @@ fn main() -> ExitCode {
         ["node-run", folder, names @ ..] => on_runtime(run_node(Path::new(folder), names)),
         ["lossless", rows @ ..] => on_runtime(lossless(rows)),
         ["lossless-run", folder, rows @ ..] => on_runtime(run_lossless(Path::new(folder), rows)),
-        ["lossless-load", plan] => lossless::load::run(plan),
         ["node-stay", folder] => on_runtime(people::stay(Path::new(folder))),
         ["up"] => on_runtime(people::up()),
         ["node-up"] => on_runtime(people::node_up()),
@@ -92,14 +92,16 @@ fn on_runtime(work: impl Future<Output = Result<(), String>>) -> Result<(), Stri
 /// Runs the scenarios whose names contain one of `names`, or all: those of a control plane, then those of a node.
 async fn run(names: &[&str]) -> Result<(), String> {
     let since = Instant::now();
-    let mut failed = Vec::new();
-    let chosen = chosen(scenarios::ALL, names);
-    if !chosen.is_empty() {
-        let folder = folder()?;
-        let cluster = Arc::new(Cluster::open(folder.path()).await?);
-        failed.extend(run_on(&cluster, &chosen).await.err());
+    let (mut all, mut beside) = (
+        chosen(scenarios::ALL, names),
+        chosen(scenarios::BESIDE, names),
+    );
+    if std::env::var_os("KUBECONFIG").is_some() {
+        all.append(&mut beside);
     }
-    if !self::chosen(scenarios::NODE, names).is_empty() {
+    let (all, beside) = tokio::join!(run_plane("e2e", &all), run_plane("beside", &beside));
+    let mut failed: Vec<String> = all.err().into_iter().chain(beside.err()).collect();
+    if !chosen(scenarios::NODE, names).is_empty() {
         match std::env::var("PODGRACE_E2E_NODE").as_deref() {
             _ if std::env::var_os("KUBECONFIG").is_some() => {
                 step(
@@ -139,7 +141,21 @@ fn folder() -> Result<tempfile::TempDir, String> {
         .map_err(|why| why.to_string())
 }
 
-async fn run_on(cluster: &Arc<Cluster>, chosen: &[(&str, Scenario)]) -> Result<(), String> {
+/// Runs scenarios, where there are any, on a control plane of their own.
+async fn run_plane(logs: &str, chosen: &[(&str, Scenario)]) -> Result<(), String> {
+    if chosen.is_empty() {
+        return Ok(());
+    }
+    let folder = folder()?;
+    let cluster = Arc::new(Cluster::open(folder.path()).await?);
+    run_on(&cluster, logs, chosen).await
+}
+
+async fn run_on(
+    cluster: &Arc<Cluster>,
+    logs: &str,
+    chosen: &[(&str, Scenario)],
+) -> Result<(), String> {
     // What a run left behind that was cut short.
     cluster.clean_up().await;
     let mut failed = Vec::new();
@@ -160,7 +176,7 @@ async fn run_on(cluster: &Arc<Cluster>, chosen: &[(&str, Scenario)]) -> Result<(
     if failed.is_empty() {
         return Ok(());
     }
-    let kept = keep_logs(&cluster.folder);
+    let kept = keep_logs(&cluster.folder, logs);
     let failed = failed.join(", ");
     Err(format!("failed: {failed}; logs: {}", kept.display()))
 }
@@ -194,18 +210,20 @@ async fn lossless(rows: &[&str]) -> Result<(), String> {
 
 async fn run_lossless(folder: &Path, rows: &[&str]) -> Result<(), String> {
     let run = lossless::run(folder, rows).await;
-    run.map_err(|why| format!("{why}; logs: {}", keep_logs(folder).display()))
+    run.map_err(|why| format!("{why}; logs: {}", keep_logs(folder, "lossless").display()))
 }
 
 async fn run_node(folder: &Path, names: &[&str]) -> Result<(), String> {
     // Its own, so that programs can be started; the folder's end is the business of whoever is outside.
     let cluster = Arc::new(Cluster::open_node(folder).await?);
-    run_on(&cluster, &chosen(scenarios::NODE, names)).await
+    run_on(&cluster, "node", &chosen(scenarios::NODE, names)).await
 }
 
-/// Logs outlive the folder of a run that failed.
-fn keep_logs(folder: &Path) -> PathBuf {
-    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e-logs");
+/// Logs outlive the folder of a run that failed, in a folder of that name.
+fn keep_logs(folder: &Path, name: &str) -> PathBuf {
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("e2e-logs")
+        .join(name);
     let _ = std::fs::remove_dir_all(&kept);
     let _ = std::fs::create_dir_all(&kept);
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -132,16 +132,6 @@ impl Webhook {
         lines.map(str::to_owned).collect()
     }
 
-    /// Puts another certificate in the place of its files: one that is valid, or one that has expired.
-    pub(crate) fn replace_certificate(&self, valid: bool) {
-        let host = host();
-        let pair = match valid {
-            true => self.authority.server(&[&host]),
-            false => self.authority.expired(&[&host]),
-        };
-        pair.write(&self.cluster.folder, &self.name);
-    }
-
     pub(crate) fn kill(&self) {
         let mut processes = self.cluster.processes.lock().expect("no panic");
         processes.kill(&self.name);
@@ -206,12 +196,12 @@ impl Webhook {
         &self.authority.pem
     }
 
-    /// Has it serve another certificate of the same CA: one that has expired, or one that has not.
-    pub(crate) fn serve_certificate(&self, has_expired: bool) {
-        let hosts = [&*host()];
-        let pair = match has_expired {
-            true => self.authority.expired(&hosts),
-            false => self.authority.server(&hosts),
+    /// Puts another certificate in the place of its files: one that is valid, or one that has expired.
+    pub(crate) fn replace_certificate(&self, valid: bool) {
+        let host = host();
+        let pair = match valid {
+            true => self.authority.server(&[&host]),
+            false => self.authority.expired(&[&host]),
         };
         pair.write(&self.cluster.folder, &self.name);
     }
@@ -238,7 +228,7 @@ impl Webhook {
     }
 
     /// What it logged.
-    pub(crate) fn log(&self) -> String {
+    fn log(&self) -> String {
         let log = {
             let processes = self.cluster.processes.lock().expect("no panic");
             processes.log(&self.name)

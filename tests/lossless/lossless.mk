@@ -8,12 +8,11 @@
 #
 # Each row's results are kept as soon as it has been measured, so it can be interrupted.
 
-.PHONY: lossless lossless-programs lossless-short lossless-page specimen spring java-programs
+.PHONY: lossless lossless-programs lossless-short lossless-page lossless-tools spring java-programs
 
-SPECIMEN := target/static/specimen
 
 lossless lossless-short: export PODGRACE_E2E_BINARY ?= $(abspath $(STATIC))
-lossless-programs: cluster-programs node-programs $(TOOLS)/helm4 static specimen
+lossless-programs: cluster-programs node-programs $(TOOLS)/helm4 static lossless-tools
 	cargo build --quiet --test e2e
 
 lossless: lossless-programs spring ## Measure what requests are lost, into docs/lossless.md; SCENARIO=3 for one
@@ -27,10 +26,10 @@ lossless-page:
 	UPDATE_LOSSLESS=1 cargo test --quiet --test lossless pictures
 	UPDATE_README=1 cargo test --quiet --test readme
 
-specimen: ## Build the application whose requests are counted: target/static/specimen
-	RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --example specimen --profile $(STATIC_PROFILE) \
+lossless-tools: ## Build the application whose requests are counted, and what sends them: target/static/{specimen,load}
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --example specimen --example load --profile $(STATIC_PROFILE) \
 		--target $(TARGET) --target-dir target/static
-	ln -f target/static/$(TARGET)/$(subst dev,debug,$(STATIC_PROFILE))/examples/specimen $(SPECIMEN)
+	for name in specimen load; do ln -f target/static/$(TARGET)/$(subst dev,debug,$(STATIC_PROFILE))/examples/$$name target/static/$$name; done
 
 # The versions that the manifests name.
 SPRING_VERSIONS := 3.3.13 4.1.2

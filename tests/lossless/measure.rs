@@ -1,19 +1,21 @@
 //! One run: the load, the action, and what became of both.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::circumstances;
 use super::kubelet::{self, End};
-use super::load::{self, Plan, Record};
 use super::observe::{Observer, Seen, now};
 use super::outside::Outside;
 use super::place::Place;
+use super::record::{Plan, Record};
 use super::report::data::{Client, Container, Lateness, Mark, Pod, Run, SLICE, Side, Slice, Tally};
-use super::report::rows::Row;
+use super::report::rows::{Action, Row};
 use crate::cluster::Cluster;
 use crate::deployed::Deployed;
 
@@ -37,6 +39,12 @@ pub(crate) async fn run(
         marks = futures::future::join_all(acts) => marks,
         never = circumstances::meanwhile(podgrace, row.circumstance) => never,
     };
+    // Pods that nobody holds back are there long before they answer. Those of an update may never answer.
+    if !matches!(row.action, Action::Update(_)) {
+        for place in places {
+            place.answers().await?;
+        }
+    }
     tokio::time::sleep(QUIET).await;
     for load in &loads {
         load.stop()?;
@@ -74,8 +82,7 @@ impl UnderLoad {
         };
         let outside = Outside::new(number)?;
         let mut command = outside.command();
-        command.arg(std::env::current_exe().map_err(|why| why.to_string())?);
-        command.arg("lossless-load");
+        command.arg(super::images::built("load")?);
         command.arg(serde_json::to_string(&plan).map_err(|why| why.to_string())?);
         let observer = Observer::start(&cluster.client(), &place.namespace, row.management);
         let mut processes = cluster.processes.lock().expect("no panic");
@@ -121,12 +128,21 @@ impl UnderLoad {
         if !ended.success() {
             return Err(format!("the load ended with {ended}"));
         }
-        let records = load::records(&self.file)?;
+        let records = read(&self.file);
+        let records = records.map_err(|why| format!("{}: {why}", self.file.display()))?;
         let _ = std::fs::remove_file(&self.file);
         let seen = self.observer.finish();
         let ends = self.kubelet.ends(&place.namespace);
         Ok(summary(&records, &seen, &ends, marks))
     }
+}
+
+/// What the load wrote down.
+fn read(file: &Path) -> io::Result<Vec<Record>> {
+    let lines = BufReader::new(File::open(file)?).lines();
+    lines
+        .map(|line| Ok(serde_json::from_str(&line?)?))
+        .collect()
 }
 
 /// What is kept of a run.

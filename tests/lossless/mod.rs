@@ -6,11 +6,11 @@
 mod circumstances;
 mod images;
 mod kubelet;
-pub(crate) mod load;
 mod measure;
 mod observe;
 mod outside;
 mod place;
+mod record;
 pub(crate) mod report;
 mod spring;
 

@@ -32,12 +32,8 @@ $(TOOLS)/crds: tests/tools/crds/go.mod tests/tools/crds/go.sum
 		done; \
 	done; touch $@
 
-chart-test: helm ## Render, refuse, install, upgrade, roll back and uninstall the chart with both Helms
+chart-test: helm ## Render the chart with both Helms: golden files, linters, what is refused; make e2e ARGS=chart installs it
 	cargo test --quiet --test chart -- --include-ignored
-ifndef KUBEBUILDER_ASSETS
-	@$(MAKE) --no-print-directory cluster-programs
-endif
-	$(E2E) run chart
 
 chart-golden: helm ## Rewrite what the chart is expected to make; read the difference before you commit it
 	UPDATE_GOLDEN=1 cargo test --quiet --test chart -- --include-ignored is_rendered shows_what

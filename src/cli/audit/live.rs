@@ -7,7 +7,7 @@ use super::progress::Progress;
 use crate::audit::{Auditor, Cluster, Report, in_order};
 use crate::cli::live::Live;
 use crate::cluster::{
-    AUTOSCALERS, DISRUPTION_BUDGETS, Makers, POD_TEMPLATES, SERVICES, Scope, WORKLOADS, maker,
+    AUTOSCALERS, DISRUPTION_BUDGETS, Makers, POD_TEMPLATES, SERVICES, Scope, maker,
 };
 
 /// Audits a cluster, or a namespace of it.
@@ -22,9 +22,7 @@ pub(super) async fn report(arguments: &Arguments) -> anyhow::Result<Report> {
         selector: selection.selector.clone(),
     };
     let namespaces = live.namespaces(scope.namespace.as_deref()).await?;
-    // What they make comes behind them.
-    let mut resources = live.custom_kinds().await?;
-    resources.extend(WORKLOADS);
+    let workloads = live.workloads().await?;
     let Live {
         reader,
         planner,
@@ -72,7 +70,7 @@ pub(super) async fn report(arguments: &Arguments) -> anyhow::Result<Report> {
     let mut makers = Makers::default();
     let mut progress = Progress::new(arguments.quiet);
     let mut read = 0;
-    for resource in &resources {
+    for resource in &workloads {
         let mut pages = reader.list(resource, &scope);
         loop {
             let page = match pages.next().await {

@@ -5,7 +5,7 @@ mod fix;
 mod known;
 mod live;
 mod outputs;
-mod progress;
+pub(super) mod progress;
 mod rules;
 
 use anyhow::bail;

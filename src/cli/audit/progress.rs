@@ -9,14 +9,14 @@ const SILENT_FOR: Duration = Duration::from_secs(1);
 const EVERY: Duration = Duration::from_millis(200);
 
 /// A line on a terminal that says how far it is, once a scan takes long.
-pub(super) struct Progress {
+pub(in crate::cli) struct Progress {
     next: Option<Instant>,
     is_shown: bool,
 }
 
 impl Progress {
     /// Nothing is shown where nobody sees it, or wants to.
-    pub(super) fn new(quiet: bool) -> Self {
+    pub(in crate::cli) fn new(quiet: bool) -> Self {
         let is_seen = !quiet && std::io::stderr().is_terminal();
         Self {
             next: is_seen.then(|| Instant::now() + SILENT_FOR),
@@ -25,7 +25,7 @@ impl Progress {
     }
 
     /// This far it is.
-    pub(super) fn tell(&mut self, text: impl FnOnce() -> String) {
+    pub(in crate::cli) fn tell(&mut self, text: impl FnOnce() -> String) {
         let now = Instant::now();
         if self.next.is_some_and(|next| now >= next) {
             self.next = Some(now + EVERY);

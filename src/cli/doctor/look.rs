@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
 use kube::Client;
 use serde_json::Value;
@@ -81,6 +81,9 @@ pub(super) async fn look(arguments: &Arguments) -> anyhow::Result<Facts> {
     };
     let (policy, configured) = configuration(arguments, &reader, &ours, &seen).await?;
     let namespaces = namespaces(arguments, &reader).await;
+    if let (Ok([]), Some(name)) = (namespaces.as_deref(), &arguments.namespace) {
+        bail!("there is no namespace {name} in the cluster of {server}");
+    }
     let understood = understand(&namespaces, &ours, &policy);
 
     let is_unseen = hooks.is_err() || namespaces.is_err();
@@ -107,7 +110,8 @@ pub(super) async fn look(arguments: &Arguments) -> anyhow::Result<Facts> {
     let labelled = labelled(&client, &census).await;
     Ok(Facts {
         now: Timestamp::now(),
-        kubectl: arguments.kubectl(),
+        kubectl: arguments.called("kubectl"),
+        explain: arguments.called("podgrace explain"),
         seen,
         hooks,
         validating,
@@ -183,7 +187,7 @@ async fn configuration(
     };
     let edit = format!(
         "{} -n {} edit configmap {}",
-        arguments.kubectl(),
+        arguments.called("kubectl"),
         file.namespace,
         file.name
     );

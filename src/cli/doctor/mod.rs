@@ -70,9 +70,9 @@ enum Output {
 }
 
 impl Arguments {
-    /// How kubectl is called for the same cluster.
-    fn kubectl(&self) -> String {
-        "kubectl".to_owned() + &self.cluster.arguments()
+    /// How a program is called for the same cluster.
+    fn called(&self, program: &str) -> String {
+        program.to_owned() + &self.cluster.arguments()
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Arguments;
+use crate::cli::audit::progress::Progress;
 use crate::cluster::{PODS, ReadError, Reader, Scope};
 use crate::doctor::Census;
 use crate::lifecycle::settings::MODE_LABEL;
@@ -19,6 +20,8 @@ pub(super) async fn count(
     census: &mut Census,
 ) -> Vec<ReadError> {
     let mut unread = Vec::new();
+    let mut progress = Progress::new(false);
+    let mut read = 0;
     for List { scope, except } in lists(arguments, census) {
         let mut pages = reader.list(&PODS, &scope);
         let is_new = |pod: &&Value| {
@@ -27,7 +30,11 @@ pub(super) async fn count(
         };
         loop {
             match pages.next().await {
-                Ok(Some(page)) => page.iter().filter(is_new).for_each(|pod| census.add(pod)),
+                Ok(Some(page)) => {
+                    read += page.len();
+                    page.iter().filter(is_new).for_each(|pod| census.add(pod));
+                    progress.tell(|| format!("{read} pods"));
+                }
                 Ok(None) => break,
                 Err(error) => {
                     unread.push(error);

@@ -108,7 +108,7 @@ impl Trials<'_> {
 
 fn unanswered(error: ReadError) -> Unanswered {
     match error.cause {
-        Cause::Forbidden(_) => Unanswered::Forbidden(error),
+        Cause::Forbidden(_) => Unanswered::Forbidden(Box::new(error)),
         Cause::Refused(status) => Unanswered::Failed(status.message),
         Cause::Unreachable(why) => Unanswered::Failed(why),
         Cause::Unauthorized | Cause::Unreadable(_) => Unanswered::Failed(error.to_string()),

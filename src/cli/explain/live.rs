@@ -1,6 +1,6 @@
 //! Explanations of workloads of a cluster, beside what their pods did.
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use serde_json::Value;
 
 use super::named::Named;
@@ -26,41 +26,40 @@ pub(super) async fn explained(arguments: &Arguments, names: &[Named]) -> anyhow:
             Value::Null
         }
     };
-    let custom = live.custom_kinds().await?;
+    let resources = live.workloads().await?;
     let mut explained = Explained::default();
     for name in names {
-        for object in find(&live, &custom, name).await? {
-            let mut of_object = explanations(&live, &object)?;
-            match pods(&live, &object, &said).await {
-                Ok(pods) => {
-                    for explanation in &mut of_object {
-                        explanation.running = Some(pods.clone());
-                    }
-                }
+        for object in find(&live, name, &resources).await? {
+            let pods = match pods(&live, &object, &said).await {
+                Ok(pods) => Some(pods),
                 Err(error) => {
                     complain(&format!("what its pods did is not known: {error:#}"));
                     explained.is_incomplete = true;
+                    None
                 }
+            };
+            for mut explanation in explanations(&live, &object)? {
+                explanation.running.clone_from(&pods);
+                explained.explanations.push(explanation);
             }
-            explained.explanations.extend(of_object);
         }
     }
     Ok(explained)
 }
 
 /// The objects of that name, of the kind that was named or of any.
-async fn find(live: &Live, custom: &[Resource], name: &Named) -> anyhow::Result<Vec<Value>> {
-    let resources = name.resources(custom);
+async fn find(live: &Live, name: &Named, among: &[Resource]) -> anyhow::Result<Vec<Value>> {
+    let resources = name.resources(among);
     if resources.is_empty() {
         bail!(
-            "{}: this is no kind that is known to make pods; there are pod, deploy, sts, ds, job, cj, rs, rc, and \
-             those of the configuration's workloads that the cluster has",
+            "{}: this is no kind that makes pods; there are pod, deploy, sts, ds, job, cj, rs, rc and those in the \
+             configuration's workloads",
             name.title()
         );
     }
     let namespace = Some(live.default_namespace.as_str());
     let (mut found, mut forbidden) = (Vec::new(), None);
-    for resource in &resources {
+    for resource in resources {
         match live.reader.get(resource, namespace, &name.name).await {
             Ok(object) => found.extend(object),
             Err(error) if error.is_forbidden() => forbidden = Some(error),
@@ -79,20 +78,24 @@ async fn find(live: &Live, custom: &[Resource], name: &Named) -> anyhow::Result<
     }
 }
 
-/// What its pods get, one for each template that it has.
+/// One for each of its pod templates.
 fn explanations(live: &Live, object: &Value) -> anyhow::Result<Vec<Explanation>> {
     let planner = &live.planner;
-    let mut explanations = Vec::new();
-    for workload in planner.configuration.kinds().workloads(object) {
-        let explanation = planner.plan(object, &workload, |planner, json, pod, plan| {
-            let context = planner.context(&workload);
+    let workloads = planner.configuration.kinds().workloads(object);
+    if workloads.is_empty() {
+        let (kind, name) = (&object["kind"], &object["metadata"]["name"]);
+        bail!("{kind} {name} has no pod template of its own: another workload has it");
+    }
+    let explanations = workloads.iter().map(|workload| {
+        let explanation = planner.plan(object, workload, |planner, json, pod, plan| {
+            let context = planner.context(workload);
             let places = Places {
                 configuration: Some(&planner.configuration),
                 mode_is_argument: planner.mode_is_argument,
                 ..Places::default()
             };
             explain(&Subject {
-                workload: &workload,
+                workload,
                 object: Some(object),
                 pod,
                 json,
@@ -101,10 +104,9 @@ fn explanations(live: &Live, object: &Value) -> anyhow::Result<Vec<Explanation>>
                 places: &places,
             })
         });
-        let explanation = explanation.map_err(|why| anyhow!("{}: {why}", workload.title()));
-        explanations.push(explanation?);
-    }
-    Ok(explanations)
+        explanation.map_err(|why| anyhow::anyhow!("{}: {why}", workload.title()))
+    });
+    explanations.collect()
 }
 
 /// What its pods did, and why they lack what they lack.

@@ -29,7 +29,7 @@ impl Named {
             // A kind before names, unless it is the only word or one with a slash follows.
             [kind, names @ ..]
                 if !names.is_empty()
-                    && kind_of(kind).is_some()
+                    && kind_of(kind, &WORKLOADS).is_some()
                     && names.iter().all(|name| !name.contains('/')) =>
             {
                 (Some(kind.clone()), names)
@@ -54,22 +54,18 @@ impl Named {
     /// Whether it is this workload.
     pub(super) fn means(&self, workload: &Workload) -> bool {
         let is_kind = |kind: &String| {
-            let known = kind_of(kind).map(|resource| resource.kind == workload.kind);
+            let known = kind_of(kind, &WORKLOADS).map(|known| known.kind == workload.kind);
             known.unwrap_or_else(|| kind.eq_ignore_ascii_case(&workload.kind))
         };
         self.kind.as_ref().is_none_or(is_kind) && self.name == workload.name
     }
 
-    /// The kinds in which it may be found in a cluster that has these beside Kubernetes' own; none where its kind
-    /// is unknown.
-    pub(super) fn resources(&self, custom: &[Resource]) -> Vec<Resource> {
-        let own = WORKLOADS;
-        let all = own.iter().chain(custom);
-        let is_kind = |resource: &&Resource| {
-            let kind = self.kind.as_deref();
-            kind.is_none_or(|kind| names(kind, resource))
-        };
-        all.filter(is_kind).cloned().collect()
+    /// The kinds of these in which it may be found in a cluster; none where its kind is unknown.
+    pub(super) fn resources<'r>(&self, among: &'r [Resource]) -> Vec<&'r Resource> {
+        match &self.kind {
+            None => among.iter().collect(),
+            Some(kind) => kind_of(kind, among).into_iter().collect(),
+        }
     }
 
     /// As it was written.
@@ -81,34 +77,43 @@ impl Named {
     }
 }
 
-/// Kubernetes' own kind that a word names.
-fn kind_of(word: &str) -> Option<Resource> {
-    WORKLOADS.into_iter().find(|resource| names(word, resource))
-}
-
-/// Whether a word names a kind: `Deployment`, `deployments`, `deploy`, `deployment.apps`.
-fn names(word: &str, resource: &Resource) -> bool {
+/// The kind that a word names: `Deployment`, `deployments`, `deploy`, `deployment.apps`.
+fn kind_of<'r>(word: &str, among: &'r [Resource]) -> Option<&'r Resource> {
     let (word, group) = word.split_once('.').unwrap_or((word, ""));
     let word = word.to_ascii_lowercase();
-    let mut short = SHORT.iter();
-    let is_it = short.any(|(short, kind)| *short == word && resource.kind == *kind)
-        || resource.plural == word
-        || resource.kind.eq_ignore_ascii_case(&word);
+    let short = SHORT.iter().find(|(short, _)| *short == word);
+    let is_it = |resource: &&Resource| {
+        short.is_some_and(|(_, kind)| resource.kind == *kind)
+            || resource.plural == word
+            || resource.kind.eq_ignore_ascii_case(&word)
+    };
     // `deployment.v1.apps` names the version too.
-    is_it && (group.is_empty() || group.ends_with(&*resource.group))
+    let is_in_group = |resource: &&Resource| group.is_empty() || group.ends_with(&*resource.group);
+    // Kubernetes' own stand behind those of the configuration, and are what a bare `sts` means.
+    among
+        .iter()
+        .rfind(|resource| is_it(resource) && is_in_group(resource))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Also with a StatefulSet of another group.
     fn all(words: &[&str]) -> Vec<String> {
+        let other = Resource::namespaced("apps.kruise.io", "v1", "StatefulSet", "statefulsets");
+        let among: Vec<Resource> = [other].into_iter().chain(WORKLOADS).collect();
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         Named::all(&words)
             .iter()
             .map(|named| {
-                let kinds = named.resources(&[]);
-                let kinds: Vec<&str> = kinds.iter().map(|resource| &*resource.kind).collect();
+                let kinds = named.resources(&among).into_iter();
+                let kinds: Vec<String> = kinds
+                    .map(|resource| match &*resource.group {
+                        "apps.kruise.io" => resource.title(),
+                        _ => resource.kind.to_string(),
+                    })
+                    .collect();
                 format!("{} {}", named.name, kinds.join(","))
             })
             .collect()
@@ -136,10 +141,15 @@ mod tests {
         assert_eq!(all(&["po/a", "job/b"]), ["a Pod", "b Job"]);
         // Without a kind in front, a word is a name, whatever it is.
         assert_eq!(all(&["deploy"]).len(), 1);
-        assert!(all(&["deploy"])[0].starts_with("deploy Deployment,"));
+        let anything = "deploy statefulsets.apps.kruise.io,Deployment,";
+        assert!(all(&["deploy"])[0].starts_with(anything));
         assert_eq!(
             all(&["deploy/a", "sts/b"]),
             ["a Deployment", "b StatefulSet"]
+        );
+        assert_eq!(
+            all(&["statefulset.apps.kruise.io/c"]),
+            ["c statefulsets.apps.kruise.io"]
         );
         assert_eq!(all(&["rollout/shop"]), ["shop "]);
     }

@@ -69,6 +69,16 @@ fn sum(report: &Report) -> String {
     match report.worst() {
         None => "All is well.".to_owned(),
         Some(Severity::Info) => format!("All is well; {}.", found.join(", ")),
+        Some(Severity::Error) => format!(
+            "{}. Begin with the first error: what stands below it may come of it.",
+            found.join(", ")
+        ),
+        Some(_) if report.count(Verdict::Unseen) > 0 => {
+            format!(
+                "{}. What it takes to look: docs/doctor.md.",
+                found.join(", ")
+            )
+        }
         Some(_) => format!("{}.", found.join(", ")),
     }
 }

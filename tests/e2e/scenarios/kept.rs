@@ -27,7 +27,7 @@ use crate::webhook::program;
 const SECRETS: &str = "/api/v1/namespaces/podgrace/secrets";
 const SECRET: &str = "podgrace-tls";
 
-/// CA and leaf are renewed by themselves, then by a person, and nothing is turned away meanwhile: not by the API
+/// CA and leaf are renewed by a person, then by themselves, and nothing is turned away meanwhile: not by the API
 /// server, which fails closed here, and not by clients that trust what the configuration says at the moment.
 pub(super) async fn rotated(cluster: Arc<Cluster>) -> Outcome {
     let own = Deployed::install(
@@ -42,7 +42,8 @@ pub(super) async fn rotated(cluster: Arc<Cluster>) -> Outcome {
     let makers = Makers::start(&cluster, &namespace);
     let handshakes = Handshakes::start(&own).await;
     let mut leaf = secret(&cluster, "tls.crt").await.expect("a leaf");
-    for by_hand in [false, true] {
+    // What an earlier scenario left may be valid for long; that of the first renewal is not.
+    for by_hand in [true, false] {
         if by_hand {
             let said = certs(&cluster, &["rotate", "--certificate-lifetime=1m"]).await;
             assert!(said.contains("the new certificate is served"), "{said}");
@@ -63,7 +64,7 @@ pub(super) async fn rotated(cluster: Arc<Cluster>) -> Outcome {
     let (with, without) = makers.stop().await;
     assert_eq!(without, 0, "of {with}");
     Outcome::Passed(format!(
-        "renewed by itself and by certs rotate under {with} pods and {shaken} handshakes, none failed"
+        "renewed by certs rotate and by itself under {with} pods and {shaken} handshakes, none failed"
     ))
 }
 

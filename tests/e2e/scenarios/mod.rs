@@ -8,6 +8,7 @@ mod chart;
 mod corners;
 mod deployed;
 mod doctor;
+mod expired;
 mod explained;
 mod invariants;
 mod kept;
@@ -85,9 +86,7 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
     ("pods of a new Namespace", |c| {
         Box::pin(namespaces::fresh(c))
     }),
-    ("the API server is away", |c| Box::pin(namespaces::away(c))),
     ("the sleep as stated", |c| Box::pin(versions::stated(c))),
-    ("the sleep by the nodes", |c| Box::pin(versions::nodes(c))),
     ("the sleep by an emulated version", |c| {
         Box::pin(versions::emulated(c))
     }),
@@ -110,20 +109,24 @@ pub(crate) const ALL: &[(&str, Scenario)] = &[
         Box::pin(chart::releases::run(c, 3, 4))
     }),
     ("certificates are made", |c| Box::pin(certificates::made(c))),
-    ("certificates are renewed", |c| {
-        Box::pin(certificates::renewed(c))
-    }),
     ("certificates are healed", |c| {
         Box::pin(certificates::healed(c))
     }),
-    ("certificates expire", |c| {
-        Box::pin(certificates::expired(c))
-    }),
+    ("certificates expire", |c| Box::pin(expired::run(c))),
     ("no API server at the start", |c| {
         Box::pin(certificates::unreachable(c))
     }),
     ("corners", |c| Box::pin(corners::run(c))),
     ("generated pods", |c| Box::pin(invariants::run(c))),
+];
+
+/// The same, for those that mostly wait. They have a control plane of their own, beside the others.
+pub(crate) const BESIDE: &[(&str, Scenario)] = &[
+    ("certificates are renewed", |c| {
+        Box::pin(certificates::renewed(c))
+    }),
+    ("the API server is away", |c| Box::pin(namespaces::away(c))),
+    ("the sleep by the nodes", |c| Box::pin(versions::nodes(c))),
 ];
 
 /// What needs real containers. They share one node, and run where it runs: its addresses are theirs.

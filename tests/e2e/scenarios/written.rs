@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::chart::without_helm;
 use super::{Outcome, web};
 use crate::cluster::{Cluster, DEFINITIONS, VALIDATING_WEBHOOKS, eventually};
-use crate::webhook::Webhook;
+use crate::webhook::{Webhook, program};
 use crate::{helm, pki};
 
 /// The group of our own kinds, and the names under which they are served, which nobody could guess.
@@ -34,9 +34,17 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     for (kind, plural) in KINDS {
         define(&cluster, GROUP, kind, plural).await;
     }
+    // Before the webhook, which then knows them from the start.
+    let mode = |mode: &str| json!({"podgrace.io/mode": mode});
+    let enforced = cluster.labelled_namespace("written", mode("enforce")).await;
+    let audited = cluster
+        .labelled_namespace("written-audit", mode("audit"))
+        .await;
+    let out = cluster.namespace("written-out").await;
     let entry = json!([{"group": GROUP, "kind": "Fleet", "templates": ["spec.crew.template"]}]);
     let arguments = [
-        "--set=warnings.enabled=true".to_owned(),
+        // This machine may have more to do than answer.
+        "--set=warnings.enabled=true,warnings.timeoutSeconds=30".to_owned(),
         format!("--set-json=config.workloads={entry}"),
     ];
     let stream = helm::render(4, "podgrace", &arguments).expect("rendered");
@@ -60,21 +68,15 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     let cluster = &writer.cluster;
     cluster.global(VALIDATING_WEBHOOKS, configuration).await;
 
-    let mode = |mode: &str| json!({"podgrace.io/mode": mode});
-    let enforced = cluster.labelled_namespace("written", mode("enforce")).await;
-    let audited = cluster
-        .labelled_namespace("written-audit", mode("audit"))
-        .await;
-    let out = cluster.namespace("written-out").await;
-
     let kinds = writer.every_kind_is_told_once(&enforced).await;
-    writer.what_is_right_is_silent(&enforced);
+    writer.what_is_right_is_silent(&enforced).await;
     writer.audit_mode_says_what_would_be(&audited);
     writer.a_template_opts_in(&out);
     writer.updates(&enforced).await;
     writer.a_namespace_counts(&enforced).await;
     writer.the_kill_switch(&enforced, &file).await;
     writer.nobody_answers(&enforced).await;
+    writer.the_cluster_is_read(&enforced, &file);
     Outcome::Passed(format!("{kinds} kinds by kubectl"))
 }
 
@@ -159,10 +161,23 @@ impl Writer {
         kinds.len()
     }
 
-    fn what_is_right_is_silent(&self, namespace: &str) {
+    async fn what_is_right_is_silent(&self, namespace: &str) {
         let told = self.apply(namespace, &workload("Deployment", "right", &json!({})), &[]);
         assert!(told.is_empty(), "{told:?}");
         assert_eq!(self.webhook.calls(namespace, "deployments/right"), 1);
+        // What its pods get is in the audit log all the same.
+        let Some(log) = &self.cluster.audit_log else {
+            return;
+        };
+        eventually("the Deployment in the audit log", || async {
+            let text = std::fs::read_to_string(log).unwrap_or_default();
+            let is_it = |line: &str| {
+                line.contains(r#""name":"right""#)
+                    && line.contains(r#""workloads.podgrace.io/changes":"web: "#)
+            };
+            text.lines().any(is_it)
+        })
+        .await;
     }
 
     fn audit_mode_says_what_would_be(&self, namespace: &str) {
@@ -243,20 +258,15 @@ impl Writer {
             "{told:?}"
         );
 
-        // What its controller makes of it has an owner.
-        if self.cluster.controllers {
-            eventually("its ReplicaSet", || async {
-                let path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets");
-                self.cluster.list(&path, "app=changed").await.len() == 2
-            })
-            .await;
-        }
-        let log = self.webhook.log();
-        assert!(
-            log.contains(&format!("{namespace}/replicasets/web: ")),
-            "one by hand"
-        );
-        assert!(!log.contains(&format!("{namespace}/replicasets/changed")));
+        // What a controller makes has an owner; one whose owner is not there is soon gone again.
+        let mut made = mistaken("ReplicaSet", "made");
+        made["metadata"]["ownerReferences"] = json!([{
+            "apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": "0", "controller": true,
+        }]);
+        let told = self.apply(namespace, &made, &["--dry-run=server"]);
+        assert!(told.is_empty(), "{told:?}");
+        assert_eq!(self.webhook.calls(namespace, "replicasets/made"), 0);
+        assert!(self.webhook.calls(namespace, "replicasets/web") > 0);
     }
 
     /// What is wrong with a Namespace, whoever writes its workloads is told, as is a pod's maker.
@@ -304,6 +314,39 @@ impl Writer {
                 .is_empty()
         })
         .await;
+    }
+
+    /// Commands that read the cluster find the kind under the name that nobody could guess.
+    fn the_cluster_is_read(&self, namespace: &str, file: &str) {
+        let file = pki::write(self.folder.path(), "podgrace.yaml", file);
+        let podgrace = |arguments: &[&str]| {
+            let output = Command::new(program())
+                .env_clear()
+                .args(arguments)
+                .arg("--kubeconfig")
+                .arg(&self.cluster.kubeconfig)
+                .args(["--namespace", namespace, "--config"])
+                .arg(&file)
+                .output()
+                .expect("podgrace");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            (String::from_utf8_lossy(&output.stdout).into_owned(), said)
+        };
+        let (table, said) = podgrace(&["audit"]);
+        assert!(
+            table.contains("fleet/web") && table.contains("deployment/web"),
+            "{table}{said}"
+        );
+        assert!(!table.contains("harbour/web"), "{table}");
+        for name in ["fleet/web", "armada/web", "fleet.e2e.podgrace.io/web"] {
+            let (explanation, said) = podgrace(&["explain", name]);
+            assert!(
+                explanation.contains("fleet/web"),
+                "{name}: {explanation}{said}"
+            );
+        }
+        let (_, said) = podgrace(&["explain", "harbour/web"]);
+        assert!(said.contains("the configuration's workloads"), "{said}");
     }
 }
 

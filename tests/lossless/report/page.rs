@@ -31,7 +31,7 @@ pub(crate) fn rows() -> String {
                 row.title, row.manifest
             ),
             losses(&results, Side::Without),
-            losses(&results, Side::With),
+            losses(&results, Side::With) + &not_injected(&results),
             results.runs.len().to_string(),
         ]
     });
@@ -52,6 +52,19 @@ fn losses(results: &Results, side: Side) -> String {
         }
     });
     each.join("; ")
+}
+
+/// How many pods came without what they should have got, where any did.
+fn not_injected(results: &Results) -> String {
+    let pods = || results.of(Side::With).flat_map(|run| &run.pods);
+    let new = || pods().filter(|pod| pod.created.is_some());
+    match new().filter(|pod| !pod.injected).count() {
+        0 => String::new(),
+        lacking => format!(
+            " ({lacking} of {} new pods were not injected)",
+            new().count()
+        ),
+    }
 }
 
 /// The rows that the README shows.
@@ -181,6 +194,31 @@ pub(crate) fn conditions() -> String {
         &["", ""],
         lines.map(|(what, value)| vec![what.to_owned(), value]),
     )
+}
+
+/// For how long Spring Boot's readiness said that it is out of service.
+pub(crate) fn readiness() -> String {
+    let mut said = String::new();
+    for (row, results) in measured() {
+        let pods = results.of(Side::With).flat_map(|run| &run.pods);
+        let seen: Vec<String> = pods
+            .filter_map(|pod| {
+                let (first, last) = pod.out_of_service?;
+                let own = pod.serving()?;
+                let (sigterm, exit) = (own.sigterm?, own.exit?);
+                Some(format!(
+                    "from {:.1} to {:.1} s after SIGTERM, of {:.1} s until its exit",
+                    first - sigterm,
+                    last - sigterm,
+                    exit - sigterm
+                ))
+            })
+            .collect();
+        for sentence in seen {
+            let _ = writeln!(said, "- Row {}: {sentence}", row.id);
+        }
+    }
+    said
 }
 
 /// How requests were lost, and how long answers took.

@@ -99,14 +99,13 @@ const LONG: Load = Load {
     timeout: 25,
 };
 
-/// A start of Java takes all that two cores have, and its first answers are slow.
+/// The first answers of Java are slow.
 const SPRING: Row = Row {
     namespace: &[("podgrace.io/profile", "spring-boot")],
     load: Load {
         rate: 50,
         timeout: 10,
     },
-    together: false,
     ..PLAIN
 };
 
@@ -208,6 +207,20 @@ pub(crate) const ROWS: &[Row] = &[
         ..PLAIN
     },
     Row {
+        id: "3g",
+        title: "3a with a sleep of 1 s: pre-stop-sleep: 1s",
+        manifest: "instant-exit",
+        namespace: &[("podgrace.io/pre-stop-sleep", "1s")],
+        ..PLAIN
+    },
+    Row {
+        id: "3h",
+        title: "3a with a sleep of 2 s: pre-stop-sleep: 2s",
+        manifest: "instant-exit",
+        namespace: &[("podgrace.io/pre-stop-sleep", "2s")],
+        ..PLAIN
+    },
+    Row {
         id: "4",
         title: "Ignores SIGTERM: rollout",
         manifest: "ignores-sigterm",
@@ -286,6 +299,14 @@ pub(crate) const ROWS: &[Row] = &[
         ..SPRING
     },
     Row {
+        id: "7g",
+        title: "7c without the profile, so with immediate shutdown: startup-probe: port",
+        manifest: "spring-3.3-8s",
+        namespace: &[("podgrace.io/startup-probe", "port")],
+        load: LONG,
+        ..SPRING
+    },
+    Row {
         id: "8a",
         title: "One pod of three deleted",
         manifest: "instant-exit",
@@ -321,6 +342,14 @@ pub(crate) const ROWS: &[Row] = &[
         ..PLAIN
     },
     Row {
+        id: "8f",
+        title: "8e, and a sleep that is longer than the start: pre-stop-sleep: 15s",
+        manifest: "slow-start",
+        namespace: &[("podgrace.io/pre-stop-sleep", "15s")],
+        action: Action::DeleteAll,
+        ..PLAIN
+    },
+    Row {
         id: "9a",
         title: "One replica: rollout",
         manifest: "one-replica",
@@ -336,6 +365,13 @@ pub(crate) const ROWS: &[Row] = &[
         id: "9c",
         title: "One replica, Recreate: rollout",
         manifest: "one-replica-recreate",
+        ..PLAIN
+    },
+    Row {
+        id: "9d",
+        title: "9b, and a sleep that is longer than the start: pre-stop-sleep: 15s",
+        manifest: "one-replica-no-surge",
+        namespace: &[("podgrace.io/pre-stop-sleep", "15s")],
         ..PLAIN
     },
     Row {

@@ -86,6 +86,17 @@ pub(in super::super) async fn run(cluster: Arc<Cluster>, maker: u8, changer: u8)
     assert!(release.file().await.contains("mode: \"enforce\""));
     release.still_holds(&held).await;
 
+    // The kill switch by hand, as the documentation writes it; it is Helm's again with the next upgrade.
+    release.patch_file().await;
+    assert!(release.file().await.contains("mode: off"));
+    let mut arguments = vec!["--reuse-values"];
+    if maker == 4 {
+        // It applies as an API server does, and leaves to others what others have written since.
+        arguments.push("--force-conflicts");
+    }
+    release.upgrade(changer, &arguments).await;
+    assert!(release.file().await.contains("mode: \"enforce\""));
+
     // Who took the configuration away by hand gets it back; caBundle is for Podgrace to write again.
     release
         .cluster
@@ -184,6 +195,9 @@ impl Release {
             (true, "watch", hooks, none, own),
             (true, "update", "/secrets", own, &tls),
             (true, "watch", "/secrets", own, &tls),
+            (false, "update", hooks, none, own),
+            (false, "patch", "/secrets", own, &tls),
+            (false, "get", "/nodes", none, "node"),
             (false, "patch", "/namespaces", none, "default"),
             (false, "patch", "/nodes", none, "node"),
             (false, "list", hooks, none, none),
@@ -312,6 +326,19 @@ impl Release {
             .delete("/api/v1/namespaces", &self.name)
             .await
             .accepted();
+    }
+
+    /// What `kubectl patch --type merge` does.
+    async fn patch_file(&self) {
+        let file = "apiVersion: podgrace.io/v1alpha1\nkind: PodgraceConfiguration\nmode: off\n";
+        let patch = Patch::Merge(json!({"data": {"podgrace.yaml": file}}));
+        let params = PatchParams {
+            field_manager: Some("kubectl-patch".to_owned()),
+            ..PatchParams::default()
+        };
+        let (path, name) = (self.path("configmaps"), &self.name);
+        let reply = self.cluster.patch(&path, name, &patch, &params).await;
+        reply.accepted();
     }
 
     async fn upgrade(&self, major: u8, arguments: &[&str]) {

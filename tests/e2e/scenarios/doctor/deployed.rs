@@ -52,7 +52,7 @@ pub(in super::super) async fn run_all(cluster: Arc<Cluster>) -> Outcome {
     patient.switched_off().await;
     patient.too_early().await;
     Outcome::Passed(format!(
-        "broken in 6 ways; helm test by Helm 3 and 4: {}",
+        "broken in 6 ways, mended as told: {}",
         visit.says("injected")
     ))
 }
@@ -100,15 +100,16 @@ impl Patient {
         .await;
     }
 
-    /// `helm test`, which must go well or must not, by both Helms.
+    /// `helm test`, which must go well or must not. Helm 3 would rewrite the release as one of its own.
     async fn helm_test(&self, goes_well: bool) {
-        for major in [4, 3] {
-            let mut command = helm::helm(major);
-            command.args(["test", RELEASE, "--namespace", NAMESPACE, "--timeout=2m"]);
-            command.env("KUBECONFIG", &self.cluster.kubeconfig);
-            let said = tokio::task::spawn_blocking(move || helm::said(&mut command)).await;
-            let said = said.expect("no panic");
-            assert_eq!(said.is_ok(), goes_well, "Helm {major}: {said:?}");
+        let mut command = helm::helm(4);
+        command.args(["test", RELEASE, "--namespace", NAMESPACE]);
+        command.env("KUBECONFIG", &self.cluster.kubeconfig);
+        let said = tokio::task::spawn_blocking(move || helm::said(&mut command)).await;
+        let said = said.expect("no panic");
+        if said.is_ok() != goes_well {
+            let logs = run(&self.cluster, "kubectl -n podgrace logs podgrace-test");
+            panic!("helm test: {said:?}\n{logs}");
         }
     }
 

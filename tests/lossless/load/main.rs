@@ -1,42 +1,51 @@
-//! The load: requests at a fixed rate from three kinds of clients side by side, in a process of its own.
+//! The load: requests at a fixed rate from three kinds of clients side by side.
 //!
-//! The loop is open: a request is sent when it is due, whatever became of those before it, and its latency counts
+//! `load PLAN` sends until SIGTERM. The loop is open: a request is sent when it is due, whatever became of those before it, and its latency counts
 //! from then. So a server that stands still is seen by every request that was due meanwhile.
 
 mod http;
 mod pool;
+#[path = "../record.rs"]
 mod record;
+#[path = "../report"]
+mod report {
+    #![allow(dead_code, reason = "what is kept of requests is for others")]
+    pub(crate) mod data;
+}
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
-pub(crate) use record::Record;
-
-use super::report::data::{Client, Failure};
 use http::{Broken, Connection};
 use pool::Pool;
+use record::{Plan, Record};
+use report::data::{Client, Failure};
 
-/// What is sent where, and how often.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Plan {
-    /// Whom to ask.
-    pub(crate) target: SocketAddr,
-    /// How many requests of each kind of client are due in a second.
-    pub(crate) rate: u32,
-    /// After how many seconds a request counts as lost.
-    pub(crate) timeout: u32,
-    /// Takes a [`Record`] for each request at the end, one a line.
-    pub(crate) file: PathBuf,
+/// A generator that is this late has lost: what it sends now would only keep the machine from recovering.
+const TOO_LATE: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let plan = std::env::args().nth(1).unwrap_or_default();
+    match run(&plan) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("load: {why}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Sends until SIGTERM, waits for what is under way and writes everything down.
-pub(crate) fn run(plan: &str) -> Result<(), String> {
+fn run(plan: &str) -> Result<(), String> {
     let plan: Plan = serde_json::from_str(plan).map_err(|why| why.to_string())?;
     // One thread: what it costs the cluster goes without.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -44,12 +53,16 @@ pub(crate) fn run(plan: &str) -> Result<(), String> {
         .build()
         .map_err(|why| why.to_string())?;
     let records = runtime.block_on(send(&plan));
-    record::write(&plan.file, &records).map_err(|why| format!("{}: {why}", plan.file.display()))
+    write(&plan.file, &records).map_err(|why| format!("{}: {why}", plan.file.display()))
 }
 
-/// What was recorded.
-pub(crate) fn records(file: &Path) -> Result<Vec<Record>, String> {
-    record::read(file).map_err(|why| format!("{}: {why}", file.display()))
+fn write(file: &Path, records: &[Record]) -> io::Result<()> {
+    let mut out = BufWriter::new(File::create(file)?);
+    for record in records {
+        serde_json::to_writer(&mut out, record)?;
+        writeln!(out)?;
+    }
+    out.flush()
 }
 
 async fn send(plan: &Plan) -> Vec<Record> {
@@ -63,6 +76,7 @@ async fn send(plan: &Plan) -> Vec<Record> {
         epoch: epoch.as_secs_f64(),
         keep_alive: Pool::default(),
         repeating: Pool::default(),
+        too_late: AtomicBool::new(false),
         records: Mutex::default(),
     });
     let pace = Duration::from_secs(1) / plan.rate / 3;
@@ -75,9 +89,12 @@ async fn send(plan: &Plan) -> Vec<Record> {
             _ = told_to_end.recv() => break,
             () = tokio::time::sleep_until(due) => {}
         }
-        let sender = Arc::clone(&sender);
-        under_way.spawn(async move { sender.one(client, due).await });
+        let each = Arc::clone(&sender);
+        under_way.spawn(async move { each.one(client, due).await });
         while under_way.try_join_next().is_some() {}
+        if sender.too_late.load(Ordering::Relaxed) {
+            break;
+        }
         due += pace;
     }
     while under_way.join_next().await.is_some() {}
@@ -95,6 +112,7 @@ struct Sender {
     epoch: f64,
     keep_alive: Pool,
     repeating: Pool,
+    too_late: AtomicBool,
     records: Mutex<Vec<Record>>,
 }
 
@@ -108,6 +126,9 @@ struct Met {
 impl Sender {
     async fn one(&self, client: Client, due: Instant) {
         let late = due.elapsed();
+        if late > TOO_LATE {
+            self.too_late.store(true, Ordering::Relaxed);
+        }
         let mut met = Met::default();
         let answered = tokio::time::timeout_at(due + self.timeout, self.ask(client, &mut met));
         let failure = match answered.await {

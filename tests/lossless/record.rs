@@ -1,12 +1,24 @@
-//! What became of each request.
+//! What the generator is told, and what it tells: the words between its process and that of the proof.
 
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Client, Failure};
+use super::report::data::{Client, Failure};
+
+/// What is sent where, and how often.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    /// Whom to ask.
+    pub(crate) target: SocketAddr,
+    /// How many requests of each kind of client are due in a second.
+    pub(crate) rate: u32,
+    /// After how many seconds a request counts as lost.
+    pub(crate) timeout: u32,
+    /// Takes a [`Record`] for each request at the end, one a line.
+    pub(crate) file: PathBuf,
+}
 
 /// One request. Times are seconds since 1970, lengths are seconds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,20 +36,4 @@ pub(crate) struct Record {
     pub(crate) pod: Option<String>,
     /// When its connection was made, where it made one.
     pub(crate) connected: Option<f64>,
-}
-
-pub(super) fn write(file: &Path, records: &[Record]) -> io::Result<()> {
-    let mut out = BufWriter::new(File::create(file)?);
-    for record in records {
-        serde_json::to_writer(&mut out, record)?;
-        writeln!(out)?;
-    }
-    out.flush()
-}
-
-pub(super) fn read(file: &Path) -> io::Result<Vec<Record>> {
-    let lines = BufReader::new(File::open(file)?).lines();
-    lines
-        .map(|line| Ok(serde_json::from_str(&line?)?))
-        .collect()
 }
