@@ -178,7 +178,7 @@ fn hidden_folders_are_no_manifests_unless_they_are_named() {
     }
     let workloads = |path: &str| {
         let output = podgrace(folder.path(), &["audit", "-R", "-f", path, "-o", "json"]);
-        let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let report: serde_json::Value = serde_json::from_str(stdout(&output)).unwrap();
         report["summary"]["workloads"].as_u64()
     };
     assert_eq!(workloads("."), Some(1));

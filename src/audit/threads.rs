@@ -23,7 +23,7 @@ pub fn in_order<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) ->
         made
     };
     let mut made: Vec<(usize, R)> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers
             .into_iter()
             .flat_map(|worker| match worker.join() {

@@ -102,7 +102,7 @@ impl Reader {
         };
         match tokio::time::timeout(patience, answer).await {
             Ok(Err(kube::Error::Api(status))) if is_turned_away(&status) => Err(ReadError {
-                attempt: attempt.clone(),
+                attempt: Box::new(attempt.clone()),
                 cause: Cause::Refused(status),
             }),
             Ok(answer) => answer.map_err(|error| attempt.failed(error)),

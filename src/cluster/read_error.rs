@@ -24,7 +24,7 @@ pub struct Attempt {
 #[error("{}", self.sentence())]
 pub struct ReadError {
     /// What was tried.
-    pub attempt: Attempt,
+    pub attempt: Box<Attempt>,
     /// What went wrong.
     pub cause: Cause,
 }
@@ -102,7 +102,7 @@ impl Attempt {
 
     fn because(&self, cause: Cause) -> ReadError {
         ReadError {
-            attempt: self.clone(),
+            attempt: Box::new(self.clone()),
             cause,
         }
     }
@@ -184,7 +184,7 @@ impl ReadError {
             resource,
             namespace,
             ..
-        } = &self.attempt;
+        } = &*self.attempt;
         let resource = resource.title();
         match namespace {
             Some(namespace) => format!(

@@ -92,12 +92,12 @@ pub(super) fn pod(created: &str) -> Value {
 /// A permission is missing.
 pub(super) fn forbidden() -> ReadError {
     ReadError {
-        attempt: Attempt {
+        attempt: Box::new(Attempt {
             verb: "list",
             resource: PODS,
             namespace: None,
             name: None,
-        },
+        }),
         cause: Cause::Forbidden(Some("jane".into())),
     }
 }
