@@ -82,7 +82,7 @@ impl Input {
 fn deployment(number: usize) -> String {
     let probe = "httpGet: {path: /healthz, port: http}\n            periodSeconds: 5\n";
     let mut fields = String::new();
-    if number % 4 != 0 {
+    if !number.is_multiple_of(4) {
         let _ = write!(fields, "          livenessProbe:\n            {probe}");
         let _ = write!(fields, "          readinessProbe:\n            {probe}");
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Outcome;
-use crate::cluster::{Cluster, arrival, pods};
+use crate::cluster::{Cluster, WEBHOOKS, arrival, eventually, pods};
 use crate::node;
 use crate::webhook::{Webhook, program};
 
@@ -80,6 +80,16 @@ pub(super) async fn run(cluster: Arc<Cluster>) -> Outcome {
     let pod = explain(&cluster, &["pod", name, "-n", &namespace]);
     assert_eq!(pod["changes"], json!([]), "{pod:#}");
     assert_eq!(pod["running"][0]["name"], name);
+
+    // The doctor, who comes later, would find both.
+    let registered = cluster.delete(WEBHOOKS, "explained.podgrace.io");
+    registered.await.accepted();
+    let namespaces = "/api/v1/namespaces";
+    cluster.delete(namespaces, &namespace).await.accepted();
+    eventually("the namespace is gone", || async {
+        !cluster.get(namespaces, &namespace).await.is_accepted()
+    })
+    .await;
     Outcome::Passed(format!(
         "one ended after {ran} s, its probes wait {given_up} s"
     ))

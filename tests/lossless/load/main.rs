@@ -1,7 +1,10 @@
 //! The load: requests at a fixed rate from three kinds of clients side by side.
 //!
-//! `load PLAN` sends until SIGTERM. The loop is open: a request is sent when it is due, whatever became of those before it, and its latency counts
-//! from then. So a server that stands still is seen by every request that was due meanwhile.
+//! `load PLAN` sends until SIGTERM. The loop is open: a request is sent when it is due, whatever became of those
+//! before it, and its latency counts from then. So a server that stands still is seen by every request that was
+//! due meanwhile.
+
+#![allow(clippy::print_stderr, reason = "why it ended")]
 
 mod http;
 mod pool;

@@ -24,34 +24,40 @@ fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
 /// What was lost in each row.
 pub(crate) fn rows() -> String {
     let rows = measured().map(|(row, results)| {
-        vec![
+        let mut cells = vec![
             format!("[{}](images/lossless/{}.svg)", row.id, row.id),
             format!(
                 "[{}](../tests/lossless/manifests/{}.yaml)",
                 row.title, row.manifest
-            ),
-            losses(&results, Side::Without),
-            losses(&results, Side::With) + &not_injected(&results),
-            results.runs.len().to_string(),
-        ]
+            ) + &not_injected(&results),
+        ];
+        cells.extend(Client::ALL.map(|client| before_and_after(&results, client)));
+        cells.push(results.runs.len().to_string());
+        cells
     });
-    table(&["#", "What happens", "Without", "With", "Runs"], rows)
+    table(&["#", "What happens", NEW, KEPT, REPEATING, "Runs"], rows)
 }
 
-/// `**12** of 3,456; **7**; 0`: the three kinds of clients, whose numbers of requests differ by one at most.
-fn losses(results: &Results, side: Side) -> String {
-    let each = Client::ALL.map(|client| {
+const NEW: &str = "New connections";
+const KEPT: &str = "Keep-alive";
+const REPEATING: &str = "Keep-alive, repeats";
+
+/// `1,280 of 6,875 → **0** of 6,858`, without and with. The number of requests is told for new connections only: the other
+/// kinds of clients send as many, give or take one.
+fn before_and_after(results: &Results, client: Client) -> String {
+    let [without, with] = Side::ALL.map(|side| {
         let (lost, sent) = words::counts(results, side, client);
-        let lost = match lost {
-            0 => "0".to_owned(),
-            lost => format!("**{}**", words::number(lost)),
+        let lost = words::number(lost);
+        let lost = match side {
+            Side::Without => lost,
+            Side::With => format!("**{lost}**"),
         };
         match client {
             Client::NewConnections => format!("{lost} of {}", words::number(sent)),
-            _ => lost,
+            Client::KeepAlive | Client::KeepAliveRepeating => lost,
         }
     });
-    each.join("; ")
+    format!("{without} → {with}")
 }
 
 /// How many pods came without what they should have got, where any did.
@@ -73,13 +79,14 @@ pub(crate) fn summary() -> String {
     let rows = measured()
         .filter(|(row, _)| SHOWN.contains(&row.id))
         .map(|(row, results)| {
-            vec![
-                row.title.to_owned(),
-                losses(&results, Side::Without),
-                losses(&results, Side::With),
-            ]
+            let mut cells = vec![row.title.to_owned()];
+            cells.extend(Client::ALL.map(|client| before_and_after(&results, client)));
+            cells
         });
-    table(&["", "Without", "With"], rows)
+    table(
+        &["Lost requests, without → with", NEW, KEPT, REPEATING],
+        rows,
+    )
 }
 
 /// What clients lose that keep their connections, by what the application does with SIGTERM.
