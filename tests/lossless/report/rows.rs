@@ -20,6 +20,9 @@ pub(crate) struct Row {
     pub(crate) circumstance: Circumstance,
     /// Whether both sides are measured at the same time, which is so where two cores are enough for both.
     pub(crate) together: bool,
+    /// Whether the application finishes requests that still run at SIGTERM, or has none then: `explain` says which may,
+    /// and that the application decides.
+    pub(crate) finishes: bool,
     /// The port on which a pod that is told to end is asked for Spring Boot's readiness.
     pub(crate) management: Option<u16>,
     /// Whether it belongs to the short form.
@@ -83,6 +86,7 @@ const PLAIN: Row = Row {
     load: USUAL,
     circumstance: Circumstance::Usual,
     together: true,
+    finishes: true,
     management: None,
     short: false,
 };
@@ -304,6 +308,7 @@ pub(crate) const ROWS: &[Row] = &[
         manifest: "spring-3.3-8s",
         namespace: &[("podgrace.io/startup-probe", "port")],
         load: LONG,
+        finishes: false,
         ..SPRING
     },
     Row {
