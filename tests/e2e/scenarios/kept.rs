@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -71,6 +71,12 @@ pub(super) async fn rotated(cluster: Arc<Cluster>) -> Outcome {
 /// What GitOps tools and people do.
 pub(super) async fn applied(cluster: Arc<Cluster>) -> Outcome {
     let own = Deployed::install(&cluster, &[]).await;
+    // What an earlier scenario left may be valid for a minute: it is replaced first, not in the middle of this one.
+    arrival_within(Duration::from_secs(120), "a leaf that lasts", || async {
+        let leaf = secret(&cluster, "tls.crt").await?;
+        (until(&leaf) > SystemTime::now() + Duration::from_secs(3600)).then_some(())
+    })
+    .await;
     let namespace = own.enforced("applied").await;
     let rendered = helm::render(4, NAMESPACE, &[]).expect("rendered");
     let mut objects = helm::documents(&rendered).into_iter();
@@ -161,6 +167,14 @@ async fn secret(cluster: &Cluster, key: &str) -> Option<String> {
     let secret = cluster.get(SECRETS, SECRET).await;
     let text = secret.body["data"][key].as_str()?.to_owned();
     String::from_utf8(STANDARD.decode(text).ok()?).ok()
+}
+
+/// When a certificate expires.
+fn until(certificate: &str) -> SystemTime {
+    let (_, pem) = x509_parser::pem::parse_x509_pem(certificate.as_bytes()).expect("PEM");
+    let not_after = pem.parse_x509().expect("a certificate").validity.not_after;
+    let seconds = u64::try_from(not_after.timestamp()).expect("after 1970");
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
 /// What `podgrace certs` says to a person; it must succeed.
