@@ -280,7 +280,7 @@ fn a_wrong_value_is_warned_of_with_what_is_used_instead() {
         "podgrace.io/pre-stop-slep is not a setting (did you mean podgrace.io/pre-stop-sleep?)",
         r#"podgrace.io/startup-period: "fast" is not a duration (write 90s or 2m30s); using 1s, more for slow probes (built-in)"#,
         r#"pre-stop-sleep.podgrace.io/web: "5" has no unit (write 5s); using 5s (built-in)"#,
-        r#"profile.podgrace.io/web: "spring-bot" is not a profile (did you mean spring-boot?)"#,
+        r#"profile.podgrace.io/web: "spring-bot" is not a profile (did you mean spring-boot?): it is passed over"#,
     ] {
         assert_eq!(
             warnings.next(),
@@ -333,4 +333,30 @@ fn audit_mode_says_and_the_kill_switch_is_silent() {
             "podgrace would inject terminationGracePeriodSeconds 30 -> 35",
         ])
     );
+}
+
+/// The API server checks names and numbers only behind webhooks: nothing that somebody writes there may take an
+/// admission's time, which is that of every other pod.
+#[test]
+fn more_containers_than_any_pod_has_are_let_through_unread() {
+    let pod = |containers: usize| {
+        let containers: Vec<Value> = (0..containers)
+            .map(|number| {
+                json!({"name": format!("c{number}"), "livenessProbe": {"tcpSocket": {"port": 80}}})
+            })
+            .collect();
+        let annotations = json!({"startup-probe.podgrace.io/nobody": "auto"});
+        review(
+            &json!({"metadata": {"annotations": annotations}, "spec": {"containers": containers}})
+                .to_string(),
+        )
+    };
+    let most = answer(pod(256).as_bytes());
+    assert_eq!(most.decision.outcome, Outcome::Injected);
+    let more = answer(pod(257).as_bytes());
+    assert_eq!(more.decision.outcome, Outcome::Unchanged);
+    let response = response(&more);
+    assert_eq!(response.get("patch"), None);
+    let annotations = response["auditAnnotations"].to_string();
+    assert!(annotations.contains("too-many-containers"), "{annotations}");
 }

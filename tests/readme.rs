@@ -295,6 +295,7 @@ fn reasons() -> [(&'static str, Vec<Skip>); 6] {
                 Skip::NamespaceExcluded("NAME".into()),
                 Skip::PriorityClass("NAME".into()),
                 Skip::GraceZero(0),
+                Skip::TooManyContainers(257),
             ],
         ),
         (
@@ -320,12 +321,14 @@ fn reasons() -> [(&'static str, Vec<Skip>); 6] {
                 Skip::PeersNeedReady,
                 Skip::ProgressDeadline(900),
                 Skip::DelayTooLong(2_147_483_647),
+                Skip::PeriodTooLong(900),
                 Skip::PortUndeclared("NAME".into()),
                 Skip::PortUnclear,
                 Skip::ProbeUnreadable,
                 Skip::HostNetwork,
                 Skip::SpringPortUnclear,
                 Skip::SpringTls,
+                Skip::SpringActuatorUnclear,
             ],
         ),
         (

@@ -144,7 +144,8 @@ impl Said {
         if prefix == DOMAIN {
             let Some(setting) = Setting::named(name) else {
                 let names = Setting::ALL.iter().map(|s| s.name());
-                let hint = nearest(name, names)
+                let hint = self
+                    .nearest(name, names)
                     .map_or(String::new(), |n| format!(" (did you mean {DOMAIN}/{n}?)"));
                 return self.problem(level, key, None, format!("is not a setting{hint}"));
             };
@@ -175,7 +176,7 @@ impl Said {
                     format!("is for one container: {name} is the whole pod's ({DOMAIN}/{name})")
                 }
                 None => {
-                    let hint = nearest(name, per_container().map(Setting::name));
+                    let hint = self.nearest(name, per_container().map(Setting::name));
                     let hint = hint.map_or(String::new(), |n| {
                         format!(" (did you mean {n}.{DOMAIN}/{container}?)")
                     });
@@ -185,7 +186,8 @@ impl Said {
             return self.problem(level, key, None, what);
         };
         if !containers.contains(&container) {
-            let hint = nearest(container, containers.iter().copied())
+            let hint = self
+                .nearest(container, containers.iter().copied())
                 .map_or(String::new(), |n| format!(" (did you mean {n}?)"));
             let what = format!("names a container that the pod does not have{hint}");
             return self.problem(level, key, None, what);
@@ -201,6 +203,18 @@ impl Said {
         if let Err(what) = self.containers[place].1.set(setting, value) {
             self.invalid(level, key, value, what, setting, Some(container));
         }
+    }
+
+    /// What was probably meant. Of very many mistakes only the first are worth the comparison: nobody reads the rest.
+    fn nearest<'c>(
+        &self,
+        name: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+    ) -> Option<&'c str> {
+        const HINTS: usize = 20;
+        (self.problems.len() < HINTS)
+            .then(|| nearest(name, candidates))
+            .flatten()
     }
 
     fn invalid(

@@ -118,11 +118,17 @@ impl Plan {
     }
 }
 
+/// The most containers of a pod that is looked at. Kubernetes has no limit and checks pods only behind webhooks; what
+/// is compared with each other must not take an admission's time.
+const MOST_CONTAINERS: usize = 256;
+
 /// Decides what a pod gets.
 pub fn plan(pod: &Pod<'_>, context: &Context<'_>) -> Plan {
     let names: Vec<&str> = all_containers(pod).map(|(_, c)| &*c.name).collect();
+    let too_many = (names.len() > MOST_CONTAINERS).then(|| Skip::TooManyContainers(names.len()));
     let metadata = pod.meta();
-    let said = Said::by_pod(&metadata.labels, metadata.annotations.value(), &names);
+    let annotations = metadata.annotations.value().filter(|_| too_many.is_none());
+    let said = Said::by_pod(&metadata.labels, annotations, &names);
     let mode = mode(&said, context);
     let mut plan = Plan {
         mode,
@@ -141,7 +147,7 @@ pub fn plan(pod: &Pod<'_>, context: &Context<'_>) -> Plan {
     for problem in wrong_modes.filter(|p| p.value.is_some()) {
         problem.instead = Some(text::mode(&plan.mode));
     }
-    match whole_pod(pod, context, plan.mode.value) {
+    match whole_pod(pod, context, plan.mode.value).or(too_many) {
         Some(why) => plan.skip(None, Part::Everything, why),
         None => Planner::new(pod, context, &said, &mut plan).run(),
     }
@@ -370,6 +376,7 @@ impl<'a> Planner<'a> {
 fn keep_proxies_up(pod: &Pod<'_>, all: &mut [Considered<'_>]) {
     let added: Vec<(Place, u32)> = all
         .iter()
+        .filter(|c| shutdown::is_mesh_proxy(c.container))
         .filter_map(|c| Some((c.place, *c.sleep.as_ref().ok()?)))
         .collect();
     // Proxies carry nothing for each other, and none may lose the sleep that another container counts on.

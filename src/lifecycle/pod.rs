@@ -308,10 +308,9 @@ impl Port<'_> {
             .is_none_or(|p| p.is_empty() || p == "TCP")
     }
 
-    /// Whether its name says that only a metrics collector calls it.
+    /// Whether a word of its name says that only a metrics collector calls it.
     pub fn is_for_metrics(&self) -> bool {
-        self.name
-            .as_deref()
-            .is_some_and(|name| name.contains("metrics") || name.contains("prom"))
+        let mut words = self.name.as_deref().unwrap_or_default().split('-');
+        words.any(|word| word.contains("metrics") || matches!(word, "prom" | "prometheus"))
     }
 }

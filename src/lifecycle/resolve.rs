@@ -332,6 +332,8 @@ fn push<'p>(
         if name == NO_PROFILE {
             layers.retain(|layer| layer.profile.is_none());
         } else if let Some(profile) = policy.profile(name) {
+            // Named again it counts in its last place.
+            layers.retain(|layer| layer.level != level || layer.profile != Some(name));
             layers.push(Layer {
                 level,
                 profile: Some(name),
@@ -356,7 +358,7 @@ fn unknown_profile(policy: &Policy, level: Level, container: Option<&str>, name:
             None => format!("{DOMAIN}/{setting}"),
         },
         value: Some(name.to_owned()),
-        what: format!("is not a profile{hint}"),
+        what: format!("is not a profile{hint}: it is passed over"),
         setting: None,
         instead: None,
     }

@@ -126,10 +126,11 @@ pub(super) fn sleep(
         SleepAction::Native | SleepAction::Exec => {}
     }
     if grace.value == GracePeriod::Off {
-        if setting.origin.level < Level::Namespace {
+        // A profile that came with a load balancer's name is nobody's word for this sleep.
+        if setting.origin.level < Level::Namespace || setting.origin.profile.is_some() {
             return Err(Skip::GraceOff);
         }
-        if i64::from(seconds) > pod.grace() {
+        if i64::from(seconds) + MINIMUM_AFTER_PRE_STOP > pod.grace() {
             return Err(Skip::SleepExceedsGrace(seconds, pod.grace()));
         }
     }
@@ -201,8 +202,11 @@ pub(super) fn need(
         .or_else(|| Some((spring::phase_timeout(container)?, StatedBy::SpringBoot)))
         .or_else(|| setting.map(by_setting))
         .or_else(|| {
-            let left = pod.grace().saturating_sub(i64::try_from(own_hook?).ok()?);
-            (left < MINIMUM_AFTER_PRE_STOP)
+            let own = i64::try_from(own_hook?).ok()?;
+            let left = pod.grace().saturating_sub(own);
+            // Where the cap cannot give it more either, a longer end would be for nothing.
+            let fits = own.saturating_add(MINIMUM_AFTER_PRE_STOP) <= policy.longest_grace.into();
+            (left < MINIMUM_AFTER_PRE_STOP && fits)
                 .then_some((NEED_WHERE_NOTHING_IS_LEFT, StatedBy::NothingLeft))
         })?;
     Some(Need {

@@ -52,6 +52,7 @@ pub enum Skip {
     NamespaceExcluded(String),
     PriorityClass(String),
     GraceZero(i64),
+    TooManyContainers(usize),
     // A container
     RestartPolicy(String),
     RestartRules,
@@ -67,12 +68,14 @@ pub enum Skip {
     PeersNeedReady,
     ProgressDeadline(u64),
     DelayTooLong(u64),
+    PeriodTooLong(u64),
     PortUndeclared(String),
     PortUnclear,
     ProbeUnreadable,
     HostNetwork,
     SpringPortUnclear,
     SpringTls,
+    SpringActuatorUnclear,
     // Its sleep
     PreStopPresent,
     SleepOff,
@@ -99,6 +102,7 @@ impl Skip {
             Self::NamespaceExcluded(_) => "namespace-excluded",
             Self::PriorityClass(_) => "priority-class",
             Self::GraceZero(_) => "grace-zero",
+            Self::TooManyContainers(_) => "too-many-containers",
             Self::RestartPolicy(_) => "restart-policy",
             Self::RestartRules => "restart-rules",
             Self::InitContainer => "init-container",
@@ -114,12 +118,14 @@ impl Skip {
             Self::PeersNeedReady => "peers-need-ready",
             Self::ProgressDeadline(_) => "progress-deadline",
             Self::DelayTooLong(_) => "delay-too-long",
+            Self::PeriodTooLong(_) => "period-too-long",
             Self::PortUndeclared(_) => "port-undeclared",
             Self::PortUnclear => "port-unclear",
             Self::ProbeUnreadable => "probe-unreadable",
             Self::HostNetwork => "host-network",
             Self::SpringPortUnclear => "spring-port-unclear",
             Self::SpringTls => "spring-tls",
+            Self::SpringActuatorUnclear => "spring-actuator-unclear",
             Self::PreStopPresent => "pre-stop-present",
             Self::SleepOff => "sleep-off",
             Self::NotServing => "not-serving",
@@ -136,12 +142,13 @@ impl Skip {
     }
 
     /// Every code, so that a metric can show zeros from the start.
-    pub const CODES: [&'static str; 38] = [
+    pub const CODES: [&'static str; 41] = [
         "mode-off",
         "mirror-pod",
         "namespace-excluded",
         "priority-class",
         "grace-zero",
+        "too-many-containers",
         "restart-policy",
         "restart-rules",
         "init-container",
@@ -157,12 +164,14 @@ impl Skip {
         "peers-need-ready",
         "progress-deadline",
         "delay-too-long",
+        "period-too-long",
         "port-undeclared",
         "port-unclear",
         "probe-unreadable",
         "host-network",
         "spring-port-unclear",
         "spring-tls",
+        "spring-actuator-unclear",
         "pre-stop-present",
         "sleep-off",
         "not-serving",
@@ -189,6 +198,9 @@ impl Skip {
             Self::GraceZero(seconds) => format!(
                 "terminationGracePeriodSeconds is {seconds}: somebody wants it killed at once, and no sleep fits"
             ),
+            Self::TooManyContainers(containers) => {
+                format!("it has {containers} containers, more than any pod that is looked at")
+            }
             Self::RestartPolicy(policy) => {
                 format!("its restart policy is {policy}: it is meant to end by itself")
             }
@@ -228,6 +240,10 @@ impl Skip {
                 "its livenessProbe waits {delay}s before it asks, too long for any other timing: the copy would \
                  hold Ready back as long; say startup-probe: liveness if that is fine"
             ),
+            Self::PeriodTooLong(period) => format!(
+                "a copy of its livenessProbe could ask only every {period}s, as its timeout or its patience is that long, \
+                 and Ready would wait for it; say startup-period or a handler"
+            ),
             Self::ProgressDeadline(budget) => format!(
                 "its start may take {budget}s and it has no readinessProbe: a Deployment is called failed after \
                  600s without Ready; say startup-probe: liveness if that is fine"
@@ -257,10 +273,15 @@ impl Skip {
                  say startup-probe: https://:PORT/actuator/health/liveness"
                     .into()
             }
+            Self::SpringActuatorUnclear => {
+                "what it says about the actuator, or takes from envFrom, may have moved the liveness group or \
+                 switched it off; say startup-probe: http://:PORT/actuator/health/liveness if it answers there"
+                    .into()
+            }
             Self::PreStopPresent => "it has a preStop hook".into(),
             Self::SleepOff => "pre-stop-sleep is off".into(),
             Self::NotServing => {
-                "nothing says that it serves: no readinessProbe, no network livenessProbe, no TCP port".into()
+                "nothing says that it serves: no readinessProbe, no network livenessProbe, no TCP port but for metrics".into()
             }
             Self::ProbeGrace => {
                 "one of its probes has a terminationGracePeriodSeconds of its own, which a sleep would use up".into()
@@ -270,8 +291,8 @@ impl Skip {
             ),
             Self::GraceOff => "grace-period is off, and a sleep would come out of it".into(),
             Self::SleepExceedsGrace(sleep, grace) => format!(
-                "{sleep}s do not fit into the grace period of {grace}s, which grace-period: off keeps; say auto, or \
-                 a shorter sleep"
+                "{sleep}s do not fit into the grace period of {grace}s, which grace-period: off keeps and of which 2s \
+                 must be left; say auto, or a shorter sleep"
             ),
             Self::SleepActionOff => "sleeps are switched off (sleepAction: off)".into(),
             Self::WindowsExec => {

@@ -20,6 +20,9 @@ pub const HEALTH_GROUPS: &str = "management.endpoint.health.probes.enabled";
 /// Variables whose value the JVM or a start script turns into arguments of the JVM.
 const JVM_OPTIONS: [&str; 3] = ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "JAVA_OPTS"];
 
+/// The most bytes of JSON that are read: each of its keys is compared with each property that is looked for.
+const LONGEST_JSON: usize = 16 * 1024;
+
 /// What a container says about a property.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Property<'s> {
@@ -47,6 +50,8 @@ pub enum NoActuator {
     Port,
     /// The application terminates TLS.
     Tls,
+    /// Something that the container says, or takes from elsewhere, may have moved or switched off the liveness group.
+    Unclear,
 }
 
 /// What the container says about a property, in the strongest place that says something.
@@ -84,16 +89,28 @@ pub fn actuator(container: &Container<'_>) -> Result<Actuator, NoActuator> {
         Property::Absent => Ok(None),
         Property::Unknown => Err(NoActuator::Port),
     };
-    let own_port = text("management.server.port")?;
-    let tls = if own_port.is_some() {
-        "management.server.ssl"
-    } else {
-        "server.ssl"
+    let management_port = text("management.server.port")?;
+    // The same port means the same server, with all that is said of it.
+    let has_own_port = match &management_port {
+        Some(own) => own.trim() != text("server.port")?.as_deref().unwrap_or("8080").trim(),
+        None => false,
     };
-    if says_something_below(container, tls) {
+    if has_tls(container, has_own_port) {
         return Err(NoActuator::Tls);
     }
-    let stated = match &own_port {
+    let elsewhere: &[&str] = match has_own_port {
+        true => &["management.server.address", "server.address"],
+        false => &[
+            "server.address",
+            "spring.mvc.servlet.path",
+            "spring.jersey.application-path",
+        ],
+    };
+    let is_elsewhere = |name: &&str| says_something_below(container, name);
+    if elsewhere.iter().any(is_elsewhere) || !has_liveness_group(container) {
+        return Err(NoActuator::Unclear);
+    }
+    let stated = match &management_port {
         Some(port) => Some(port.clone()),
         None => text("server.port")?,
     };
@@ -115,7 +132,7 @@ pub fn actuator(container: &Container<'_>) -> Result<Actuator, NoActuator> {
             }
         }
     };
-    let before = if own_port.is_some() {
+    let before = if has_own_port {
         text("management.server.base-path")?
     } else {
         match text("server.servlet.context-path")? {
@@ -134,6 +151,54 @@ pub fn actuator(container: &Container<'_>) -> Result<Actuator, NoActuator> {
         // A part that is empty or "/" leaves no trace.
         path: path.replace("///", "/").replace("//", "/"),
     })
+}
+
+/// Whether the actuator may answer over TLS. A port of its own has the application's TLS too, where nothing else is said
+/// of it (`ManagementWebServerFactoryCustomizer`, spring-boot).
+fn has_tls(container: &Container<'_>, has_own_port: bool) -> bool {
+    let own = "management.server.ssl";
+    if has_own_port {
+        let enabled = property(container, "management.server.ssl.enabled");
+        if matches!(enabled, Property::Stated(value) if value.trim().eq_ignore_ascii_case("false"))
+        {
+            return false;
+        }
+    }
+    says_something_below(container, "server.ssl")
+        || (has_own_port && says_something_below(container, own))
+}
+
+/// Whether nothing speaks against the liveness group answering below the actuator's path.
+fn has_liveness_group(container: &Container<'_>) -> bool {
+    let is = |name, holds: &dyn Fn(&str) -> bool| match property(container, name) {
+        Property::Absent => !says_something_below(container, name),
+        Property::Stated(value) => holds(value.trim()),
+        Property::Unknown => false,
+    };
+    let is_true = |value: &str| value.eq_ignore_ascii_case("true");
+    let names_health = |list: &str| {
+        list.split(',')
+            .any(|id| matches!(id.trim(), "health" | "*"))
+    };
+    container.env_from.is_empty()
+        && [
+            HEALTH_GROUPS,
+            "management.endpoint.health.enabled",
+            "management.endpoints.enabled-by-default",
+        ]
+        .iter()
+        .all(|name| is(name, &is_true))
+        && is("management.endpoints.web.exposure.include", &names_health)
+        && is("management.endpoints.web.exposure.exclude", &|list| {
+            !names_health(list)
+        })
+        && ![
+            "management.endpoint.health.access",
+            "management.endpoints.access",
+            "management.endpoints.web.path-mapping",
+        ]
+        .iter()
+        .any(|name| says_something_below(container, name))
 }
 
 /// A duration as Spring reads it for this property, in seconds rounded up: a number alone is milliseconds.
@@ -180,20 +245,19 @@ fn option<'s>(words: &'s str, prefix: &str, name: &str) -> Option<Property<'s>> 
     if !words.contains(prefix) {
         return None;
     }
-    words
-        .split(|c: char| c.is_whitespace() || matches!(c, '"' | '\''))
+    split(words)
         .filter_map(|word| word.strip_prefix(prefix)?.split_once('='))
         .find(|(key, _)| same(key, name))
         .map(|(_, value)| Property::Stated(Cow::Borrowed(value)))
 }
 
+/// The words of a shell line or of a variable with options.
+fn split(words: &str) -> impl Iterator<Item = &str> {
+    words.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\''))
+}
+
 fn from_json<'s>(container: &'s Container<'_>, name: &str) -> Option<Property<'s>> {
-    let variable = container
-        .env()
-        .iter()
-        .rev()
-        .find(|variable| same(&variable.name, "spring.application.json"))?;
-    let Some(text) = variable.literal() else {
+    let Some(text) = json(container)? else {
         return Some(Property::Unknown);
     };
     let value: Value = serde_json::from_str(text).ok()?;
@@ -201,6 +265,13 @@ fn from_json<'s>(container: &'s Container<'_>, name: &str) -> Option<Property<'s
         Value::String(text) => Property::Stated(Cow::Owned(text.clone())),
         other => Property::Stated(Cow::Owned(other.to_string())),
     })
+}
+
+/// What `SPRING_APPLICATION_JSON` says: none inside where that is a reference, or longer than anybody writes by hand.
+fn json<'s>(container: &'s Container<'_>) -> Option<Option<&'s str>> {
+    let mut variables = container.env().iter().rev();
+    let found = variables.find(|variable| same(&variable.name, "spring.application.json"))?;
+    Some(found.literal().filter(|text| text.len() <= LONGEST_JSON))
 }
 
 /// Finds a property in a nested object whose keys may themselves be dotted.
@@ -225,20 +296,34 @@ fn variable<'s>(container: &'s Container<'_>, name: &str) -> Option<Property<'s>
     })
 }
 
-/// Whether a variable or option names anything below a property, as `server.ssl` for `SERVER_SSL_KEY_STORE`.
+/// Whether anything below a property is named anywhere, as `server.ssl` for `SERVER_SSL_KEY_STORE`.
 fn says_something_below(container: &Container<'_>, name: &str) -> bool {
     let below = |key: &str| {
         let mut key = letters(key);
         letters(name).all(|letter| key.next() == Some(letter))
     };
-    container.env().iter().any(|variable| below(&variable.name))
-        || container
-            .command
-            .iter()
-            .chain(&container.args)
-            .flat_map(|argument| argument.split_whitespace())
+    let env = || container.env().iter();
+    let options = env().filter(|variable| JVM_OPTIONS.contains(&&*variable.name));
+    let arguments = container.command.iter().chain(&container.args);
+    let json = json(container).flatten();
+    let json = json.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    env().any(|variable| below(&variable.name))
+        || arguments
+            .map(|argument| &**argument)
+            .chain(options.filter_map(|variable| variable.literal()))
+            .flat_map(split)
             .filter_map(|word| word.strip_prefix("--").or_else(|| word.strip_prefix("-D")))
             .any(below)
+        || json.is_some_and(|value| has_leaf(&value, "", &below))
+}
+
+/// Whether a nested object says something in a place that `is_meant`.
+fn has_leaf(value: &Value, path: &str, is_meant: &dyn Fn(&str) -> bool) -> bool {
+    let Value::Object(map) = value else {
+        return is_meant(path);
+    };
+    map.iter()
+        .any(|(key, value)| has_leaf(value, &format!("{path}.{key}"), is_meant))
 }
 
 /// Whether two spellings mean one property.

@@ -14,6 +14,13 @@ use super::spring;
 /// Deployment's `progressDeadlineSeconds` is by default (k8s.io/kubernetes/pkg/apis/apps/v1/defaults.go).
 const PROGRESS_DEADLINE: u64 = 600;
 
+/// The longest period, in seconds, for which `auto` lets Ready wait where nobody says one.
+const LONGEST_PERIOD: u64 = 60;
+
+/// How many failures a start is allowed at least where nobody states a number: Kubernetes' own default. The first probe
+/// comes up to one period after the container has started, so that of few hardly any time would be certain.
+const LEAST_FAILURES: u64 = 3;
+
 /// A startup probe to add.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewProbe {
@@ -129,6 +136,9 @@ fn harmless(
         // Copied with its delay because nothing smaller fits: somebody's way to switch a liveness probe off.
         return Err(Skip::DelayTooLong(probe.timing.initial_delay));
     }
+    if probe.timing.period > LONGEST_PERIOD && settings.startup_period.is_none() {
+        return Err(Skip::PeriodTooLong(probe.timing.period));
+    }
     Ok(probe)
 }
 
@@ -159,6 +169,7 @@ fn question<'a>(
                 let actuator = spring::actuator(container).map_err(|why| match why {
                     spring::NoActuator::Port => Skip::SpringPortUnclear,
                     spring::NoActuator::Tls => Skip::SpringTls,
+                    spring::NoActuator::Unclear => Skip::SpringActuatorUnclear,
                 })?;
                 let get = json!({"path": actuator.path, "port": actuator.port});
                 Ok(handler("httpGet", get, source))
@@ -230,7 +241,12 @@ fn time(question: Question<'_>, container: &Container<'_>, settings: &Resolved<'
         .flatten()
         .map(Timing::of)
         .max_by_key(|timing| timing.budget());
-    let timing = fit(period, settings.startup_timeout.value.into(), floor);
+    let timing = fit(
+        period,
+        settings.startup_timeout.value.into(),
+        LEAST_FAILURES,
+        floor,
+    );
     set_timing(&mut probe, timing);
     if probe.contains_key("successThreshold") {
         // A readinessProbe may have more; a startup probe may not.
@@ -264,20 +280,24 @@ fn from_stated(
     };
     let (period, threshold) = (number("periodSeconds"), number("failureThreshold"));
     let floor = container.liveness_probe.as_ref().map(Timing::of);
-    let mut timing = if period.is_none() && threshold.is_none() {
+    let own_period = || {
         let default = || {
             let timeout = number("timeoutSeconds").unwrap_or(1);
             default_period(container, stated.is_exec(), timeout)
         };
-        let period = settings
-            .startup_period
-            .as_ref()
-            .map_or_else(default, |stated| stated.value.into());
-        fit(period, settings.startup_timeout.value.into(), floor)
-    } else {
-        let period = period.unwrap_or(10);
-        let threshold = threshold.unwrap_or(3);
-        fit(period, period * threshold, floor)
+        let setting = settings.startup_period.as_ref();
+        setting.map_or_else(default, |stated| stated.value.into())
+    };
+    let timeout = settings.startup_timeout.value.into();
+    let mut timing = match (period, threshold) {
+        (Some(period), Some(threshold)) => fit(period, period.saturating_mul(threshold), 1, floor),
+        (Some(period), None) => fit(period, timeout, LEAST_FAILURES, floor),
+        (None, threshold) => fit(
+            own_period(),
+            timeout,
+            threshold.unwrap_or(LEAST_FAILURES),
+            floor,
+        ),
     };
     // Its own delay comes on top; it can only make the budget larger.
     timing.initial_delay = timing
@@ -307,9 +327,9 @@ fn default_period(container: &Container<'_>, exec: bool, timeout: u64) -> u64 {
     period.max(timeout.div_ceil(4))
 }
 
-/// The threshold that gives the timeout, or the floor where that is more. Where it does not fit 32 bits
-/// the period is raised, and where nothing fits the floor is taken as it is.
-fn fit(period: u64, timeout: u64, floor: Option<Timing>) -> Timing {
+/// The threshold that gives the timeout, or the floor where that is more, and is `least` at least. Where it does not
+/// fit 32 bits the period is raised, and where nothing fits the floor is taken as it is.
+fn fit(period: u64, timeout: u64, least: u64, floor: Option<Timing>) -> Timing {
     const MOST: u64 = i32::MAX as u64;
     let wanted = timeout.max(floor.map_or(0, Timing::budget));
     let period = period.max(wanted.div_ceil(MOST));
@@ -318,7 +338,7 @@ fn fit(period: u64, timeout: u64, floor: Option<Timing>) -> Timing {
         _ => Timing {
             initial_delay: 0,
             period,
-            failure_threshold: wanted.div_ceil(period).max(1),
+            failure_threshold: wanted.div_ceil(period).max(least.min(MOST)),
         },
     }
 }

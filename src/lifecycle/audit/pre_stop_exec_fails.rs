@@ -31,14 +31,18 @@ fn judge(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
              silently, and clients that still connect are refused",
             &*container.name
         );
-        let value = json!({"preStop": {"exec": null, "sleep": {"seconds": seconds}}});
-        findings.push(Finding {
-            fix: Some(subject.container_fix(
+        // The API server takes no native sleep of nothing, nor one that is longer than the grace period.
+        let fits = seconds > 0 && i64::try_from(seconds).is_ok_and(|s| s <= subject.grace());
+        let fix = fits.then(|| {
+            subject.container_fix(
                 format!("the native sleep of {seconds}s, which needs no program"),
                 examined,
                 "lifecycle",
-                value,
-            )),
+                json!({"preStop": {"exec": null, "sleep": {"seconds": seconds}}}),
+            )
+        });
+        findings.push(Finding {
+            fix,
             ..subject.at(&RULE, examined, "/lifecycle/preStop/exec", message)
         });
     }
@@ -64,6 +68,14 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn a_native_sleep_that_would_be_refused_is_not_proposed() {
+        let fix = |command| case(command).found(&RULE)[0].fix.is_some();
+        assert!(fix(r#"["sleep", "5"]"#));
+        assert!(!fix(r#"["sleep", "3600"]"#));
+        assert!(!fix(r#"["sleep", "0"]"#));
     }
 
     #[test]

@@ -132,6 +132,12 @@ impl<'s> Subject<'s> {
         is_enough.then(|| self.injected(text::change(change), std::slice::from_ref(change)))
     }
 
+    /// The grace period that the pod gets, in seconds.
+    pub(super) fn grace(&self) -> i64 {
+        let planned = self.plan.grace.as_ref().map(|grace| grace.after);
+        planned.unwrap_or_else(|| self.pod.grace())
+    }
+
     /// The change to the grace period.
     pub(super) fn grace_change(&self) -> Option<&Change> {
         let is_grace = |change: &&Change| matches!(change, Change::GracePeriod { .. });
