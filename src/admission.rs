@@ -11,7 +11,7 @@ mod review;
 mod wire;
 mod workload;
 
-pub use review::{Asked, Review, WorkloadReview};
+pub use review::{Asked, Review, UnreadReview, WorkloadReview};
 
 /// An answer: the bytes to send, and what was decided, for metrics and logs.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Reviews of what makes pods: whoever writes it is told what its pods' creation is warned of, once.
 
-use podgrace::admission::{Answer, Outcome, WorkloadReview};
+use podgrace::admission::{Answer, Outcome, UnreadReview, WorkloadReview};
 use podgrace::lifecycle::annotations::Said;
 use podgrace::lifecycle::json::StrMap;
 use podgrace::lifecycle::policy::{Mode, Policy};
@@ -379,7 +379,7 @@ fn whatever_carries_a_uid_is_answered_and_the_rest_is_refused_in_a_sentence() {
 #[test]
 fn what_is_shed_is_allowed_without_a_word() {
     let body = r#"{"request":{"uid":"u-1","operation":"CREATE","object":{}}}"#;
-    let answer = WorkloadReview::read(body.as_bytes())
+    let answer = UnreadReview::read(body.as_bytes())
         .expect("a review")
         .shed();
     assert_eq!(told(&answer), (Outcome::Shed, Vec::new()));

@@ -33,6 +33,9 @@ pub type Review<'a> = Asked<'a, Object<Pod<'a>>>;
 /// What is there to tell whoever writes what makes pods?
 pub type WorkloadReview<'a> = Asked<'a, Object<Value>>;
 
+/// A review whose object nobody looks at.
+pub type UnreadReview<'a> = Asked<'a, &'a RawValue>;
+
 impl<'a, T: Deserialize<'a>> Asked<'a, T> {
     /// Reads a review.
     ///

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::draft::Draft;
-use super::review::WorkloadReview;
+use super::review::{UnreadReview, WorkloadReview};
 use super::{Answer, Outcome};
 use crate::lifecycle::annotations::Said;
 use crate::lifecycle::audit::Controller;
@@ -13,6 +13,15 @@ use crate::lifecycle::pod::Pod;
 use crate::lifecycle::policy::Policy;
 use crate::lifecycle::remarks;
 use crate::workload::{Kinds, Workload};
+
+impl UnreadReview<'_> {
+    /// Answers with nothing: for overload, deadlines, panics and what is too large. Nobody loses more than a word by it.
+    pub fn shed(&self) -> Answer {
+        let request = &self.request;
+        let title = format!("{}/{}", &*request.resource.resource, &*request.name);
+        self.reply(&title, Outcome::Shed, Draft::default())
+    }
+}
 
 impl WorkloadReview<'_> {
     /// Answers with what the creation of its pods would be warned of, and with what it says itself in vain.
@@ -63,11 +72,6 @@ impl WorkloadReview<'_> {
             Outcome::Warned
         };
         self.reply(&self.title(), outcome, draft)
-    }
-
-    /// Answers with nothing: for overload, deadlines and panics. Nobody loses more than a word by it.
-    pub fn shed(&self) -> Answer {
-        self.nothing(Outcome::Shed)
     }
 
     /// Whether somebody writes an object, and not a part of it as its scale. Also true of what cannot be told.

@@ -209,15 +209,20 @@ impl<F: FnMut(&super::Pair) -> Result<(), String>> Keeper<F> {
             return Ok(());
         };
         let bundle = served.bundle_pem();
-        let (mut without, mut failed, mut unseen) = (Vec::new(), Vec::new(), false);
+        let (mut without, mut failed, mut waits) = (Vec::new(), Vec::new(), false);
         for (configuration, seen) in self.settings.configurations.iter().zip(&mut self.seen) {
+            let title = configuration.title();
             let object = match seen {
                 None => {
-                    unseen = true;
+                    waits = true;
+                    without.push(format!("{title} could not be read yet"));
                     continue;
                 }
-                // Nobody calls us by it; when it is there again, it is seen to.
-                Some(None) => continue,
+                // Nobody calls us by it, so that nothing waits for it; when it is there again, it is seen to.
+                Some(None) => {
+                    without.push(format!("{title} does not exist"));
+                    continue;
+                }
                 Some(Some(object)) => object,
             };
             let patch = configuration.patch(object, &bundle);
@@ -227,19 +232,17 @@ impl<F: FnMut(&super::Pair) -> Result<(), String>> Keeper<F> {
             match configuration.apply(patch).await {
                 Ok(patched) => {
                     self.status.patched();
-                    tracing::info!(
-                        configuration = configuration.title(),
-                        "its caBundle is ours again"
-                    );
+                    tracing::info!(configuration = title, "its caBundle is ours again");
                     *object = patched;
                 }
                 Err(error) => {
-                    without.push(configuration.title());
-                    failed.push(format!("{}: {}", configuration.title(), chain(&error)));
+                    waits = true;
+                    without.push(format!("{title} has another caBundle"));
+                    failed.push(format!("{title}: {}", chain(&error)));
                 }
             }
         }
-        if unseen || !without.is_empty() {
+        if waits {
             self.in_place = None;
         } else if self.in_place.as_ref().is_none_or(|(old, _)| *old != bundle) {
             self.in_place = Some((bundle, now));

@@ -30,7 +30,7 @@ struct Now {
     has_certificate: bool,
     /// What went wrong last, until something goes well.
     error: Option<String>,
-    /// Which configurations do not carry the bundle.
+    /// Which configurations do not carry the bundle, a sentence each.
     without_bundle: Vec<String>,
 }
 
@@ -56,8 +56,7 @@ impl Status {
     /// What somebody should look at; none where all is well.
     pub fn trouble(&self) -> Option<String> {
         let now = self.lock();
-        let without = (!now.without_bundle.is_empty())
-            .then(|| format!("{} has another caBundle", now.without_bundle.join(" and ")));
+        let without = (!now.without_bundle.is_empty()).then(|| now.without_bundle.join(" and "));
         now.error.clone().or(without)
     }
 

@@ -196,6 +196,10 @@ impl Namespaces {
     /// When the API server does not know it, or does not answer in time. What is not had is not asked for
     /// again for a second.
     pub async fn said(self: Arc<Self>, name: String) -> Lookup {
+        if !is_name(&name) {
+            // It would be a path of its own, asked for with our rights.
+            return Err(LookupError::Missing);
+        }
         if let Some(said) = self.known().said.get(&name) {
             self.counted.lookup("known");
             return Ok(Arc::clone(said));
@@ -242,6 +246,10 @@ impl Namespaces {
     async fn fetch(&self, name: &str) -> Lookup {
         let (word, result) = match tokio::time::timeout(FETCH, self.api.get(name)).await {
             Err(_) => ("failed", Err(LookupError::TooLate)),
+            Ok(Ok(namespace)) if namespace.metadata.name.as_deref() != Some(name) => {
+                let why = "the API server answered with another namespace".to_owned();
+                ("failed", Err(LookupError::Failed(why)))
+            }
             Ok(Ok(namespace)) => {
                 let said = self.said_by(&namespace);
                 let mut known = self.known_mut();
@@ -269,6 +277,19 @@ impl Namespaces {
     fn asked(&self) -> MutexGuard<'_, HashMap<String, Asked>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a namespace can be called so (RFC 1123: `IsDNS1123Label`, k8s.io/apimachinery/pkg/util/validation).
+/// Reviews come from anybody who reaches the port.
+fn is_name(name: &str) -> bool {
+    let is_end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = name.as_bytes();
+    bytes.len() <= 63
+        && is_end(bytes.first())
+        && is_end(bytes.last())
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-')
 }
 
 fn text(map: &BTreeMap<String, String>) -> StrMap<'_> {

@@ -17,12 +17,15 @@ use axum::routing::post;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use super::body::{self, BodyError};
+use super::body::{self, BodyError, Room};
 use super::metrics::{Metrics, Shed};
-use crate::admission::{Answer, Outcome, Review, Unanswerable, WorkloadReview};
+use crate::admission::{Answer, Outcome, Review, Unanswerable, UnreadReview, WorkloadReview};
 use crate::lifecycle::annotations::Said;
 use crate::lifecycle::policy::Policy;
 use crate::workload::Kinds;
+
+/// How many bytes a review of a workload may have to be told anything about it.
+const TOLD: usize = 512 * 1024;
 
 /// What is asked, each under a path of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +64,9 @@ pub struct RequestLimits {
     pub body: usize,
     /// Time for a body.
     pub body_time: Duration,
+    /// Bytes of all bodies together, beyond the first 32 KiB of each. Who finds no room waits, within the time for a
+    /// body.
+    pub bodies: usize,
     /// Requests looked at together. One more is answered all the same, without looking at its pod.
     pub in_flight: usize,
 }
@@ -70,6 +76,7 @@ impl Default for RequestLimits {
         Self {
             body: 8 * 1024 * 1024,
             body_time: Duration::from_secs(10),
+            bodies: 24 * 1024 * 1024,
             in_flight: 256,
         }
     }
@@ -82,6 +89,9 @@ pub(super) struct Webhook {
     namespaces: Option<NamespaceLookup>,
     metrics: Arc<Metrics>,
     limits: RequestLimits,
+    /// For bodies.
+    bodies: Room,
+    /// For requests that are looked at.
     room: Semaphore,
 }
 
@@ -99,6 +109,7 @@ impl Webhook {
             kinds,
             namespaces,
             metrics,
+            bodies: Room::new(limits.bodies.max(limits.body)),
             limits,
             room,
         }
@@ -132,10 +143,9 @@ impl Webhook {
         let deadline = deadline(uri).and_then(|budget| started.checked_add(budget));
         self.metrics.in_flight.inc();
         let _in_flight = InFlight(&self.metrics);
-        let room = self.room.try_acquire().ok();
         let limit = self.limits.body;
-        let bytes = match body::read(body, limit, self.limits.body_time).await {
-            Ok(bytes) => bytes,
+        let body = match body::read(body, limit, self.limits.body_time, &self.bodies).await {
+            Ok(body) => body,
             Err(BodyError::TooLarge) => {
                 let sentence = format!("The body is larger than the {limit} bytes that are read.");
                 return self.refuse(StatusCode::PAYLOAD_TOO_LARGE, sentence);
@@ -149,8 +159,10 @@ impl Webhook {
                 return self.refuse(StatusCode::BAD_REQUEST, sentence);
             }
         };
-        self.metrics.received(bytes.len());
-        match self.review(question, &bytes, room, deadline).await {
+        self.metrics.received(body.bytes.len());
+        // Who has only begun to send keeps nobody else from being looked at.
+        let room = self.room.try_acquire().ok();
+        match self.review(question, &body.bytes, room, deadline).await {
             Ok(answer) => {
                 self.record(question, &answer);
                 let seconds = started.elapsed().as_secs_f64();
@@ -200,6 +212,8 @@ impl Webhook {
                     Err(why) => self.shed(question, bytes, why),
                 }
             }
+            // A tree of it takes fifty times its size, and nobody loses more than a word.
+            Question::Warn if bytes.len() > TOLD => Ok(UnreadReview::read(bytes)?.shed()),
             Question::Warn => {
                 let review = WorkloadReview::read(bytes)?;
                 let (policy, kinds) = (self.policy.load(), self.kinds.load());
@@ -230,7 +244,7 @@ impl Webhook {
         }
         let answer = catch_unwind(|| match question {
             Question::Mutate => Ok(Review::read(bytes)?.shed(why.warning())),
-            Question::Warn => Ok(WorkloadReview::read(bytes)?.shed()),
+            Question::Warn => Ok(UnreadReview::read(bytes)?.shed()),
         });
         let answer = answer.unwrap_or_else(|_| {
             // Reading itself panicked: there is no uid to answer with.

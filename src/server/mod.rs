@@ -11,7 +11,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -217,8 +217,11 @@ impl Options {
                 tcp: listen(address).await?,
                 tls: None,
                 router: ops::router(checks, Arc::clone(&metrics)),
+                // Everybody reaches it, and a kubelet that does not restarts us: who connects and asks nothing
+                // leaves soon.
                 limits: ConnectionLimits {
-                    connections: 64,
+                    connections: 512,
+                    idle: Duration::from_secs(5),
                     ..ConnectionLimits::default()
                 },
                 metrics: metrics::ConnectionMetrics::default(),
@@ -287,10 +290,22 @@ impl Options {
     }
 }
 
+/// All addresses of IPv6 are those of IPv4 too, where there is IPv6; where there is none, IPv4's alone.
 async fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| BindError::Listen { address, error })
+    let bound = match TcpListener::bind(address).await {
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && lacks_ipv6(&error) => {
+            tracing::info!(%address, %error, "no IPv6 here: listening on all addresses of IPv4");
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        bound => bound,
+    };
+    bound.map_err(|error| BindError::Listen { address, error })
+}
+
+/// `ipv6.disable=1` has no such family of addresses; `net.ipv6.conf.all.disable_ipv6` has no such address.
+fn lacks_ipv6(error: &io::Error) -> bool {
+    const EAFNOSUPPORT: i32 = 97;
+    error.raw_os_error() == Some(EAFNOSUPPORT) || error.kind() == io::ErrorKind::AddrNotAvailable
 }
 
 fn checks(
