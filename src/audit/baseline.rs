@@ -84,6 +84,20 @@ impl Baseline {
         Self { known }
     }
 
+    /// All that a report found, and of this baseline what the report could not find: of workloads that were not looked
+    /// at, and of other rules than `rules`.
+    pub fn renewed(&self, report: &Report, rules: &[&'static Rule]) -> Self {
+        let mut renewed = Self::of(report);
+        let looked: HashSet<_> = report.workloads.iter().map(Looked::identity).collect();
+        for (fingerprint, count) in &self.known {
+            let is_asked = rules.iter().any(|rule| rule.name == fingerprint.rule);
+            if !is_asked || !looked.contains(&fingerprint.workload()) {
+                renewed.known.entry(fingerprint.clone()).or_insert(*count);
+            }
+        }
+        renewed
+    }
+
     /// Reads the text of a baseline's file.
     ///
     /// # Errors

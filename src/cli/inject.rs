@@ -11,7 +11,7 @@ use crate::manifests;
 /// Print manifests with what their pods lack; change nothing else.
 ///
 /// Comments, quoting, key order and all other documents stay as they are, and a second run changes nothing.
-/// As a Helm or Kustomize post-renderer: podgrace inject -f -
+/// Behind Kustomize or as a post-renderer of Helm: podgrace inject -f -
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("input").required(true).args(["filename"]))]
 pub(super) struct Arguments {
@@ -48,8 +48,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
             );
             out.write_all(manifests::unified_diff(&source.name, &before, &after).as_bytes())?;
         } else {
-            out.write_all(between(&printed, &injected))?;
-            out.write_all(&injected)?;
+            let next = match printed.is_empty() {
+                true => &injected[..],
+                // It may stand at the beginning of a stream only.
+                false => injected.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&injected),
+            };
+            out.write_all(between(&printed, next))?;
+            out.write_all(next)?;
             printed = injected;
         }
     }
@@ -59,6 +64,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
 
 /// What keeps two files that are printed one after the other documents of their own.
 fn between(before: &[u8], after: &[u8]) -> &'static [u8] {
+    // Directives belong to the document below them, and the one above must have ended.
+    let has_directives = after
+        .split(|byte| *byte == b'\n')
+        .find(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#"))
+        .is_some_and(|line| line.starts_with(b"%"));
+    if has_directives {
+        return match before.last() {
+            None => b"",
+            Some(b'\n') => b"...\n",
+            Some(_) => b"\n...\n",
+        };
+    }
     match (before.last(), after.starts_with(b"---")) {
         (None, _) | (Some(b'\n'), true) => b"",
         (Some(b'\n'), false) => b"---\n",

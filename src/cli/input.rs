@@ -41,6 +41,12 @@ impl Files {
         self.filename.is_empty()
     }
 
+    /// The files and folders that were given.
+    pub(super) fn named(&self) -> impl Iterator<Item = &Path> {
+        let named = self.filename.iter().map(|name| &**name);
+        named.filter(|name| !is_stdin(name))
+    }
+
     /// Whether standard input is among them.
     pub(super) fn has_stdin(&self) -> bool {
         self.filename.iter().any(|name| is_stdin(name))

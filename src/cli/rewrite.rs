@@ -2,6 +2,8 @@
 //! it back, and `audit --fix` writes it back.
 
 use std::collections::HashSet;
+use std::io::Write as _;
+use std::path::Path;
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{Patch, PatchOperation};
@@ -50,9 +52,9 @@ impl Rewriter {
         if source.bytes == rewritten {
             return false;
         }
-        let written = std::fs::write(&source.name, rewritten);
+        let written = replace(Path::new(&source.name), &rewritten);
         if let Err(error) = &written {
-            self.fail(&format!("{}: {error}", source.name));
+            self.fail(&format!("{}: it cannot be written: {error}", source.name));
         }
         written.is_ok()
     }
@@ -154,4 +156,26 @@ fn below(pointer: &str, mut operation: PatchOperation) -> PatchOperation {
         _ => {}
     }
     operation
+}
+
+/// Gives a file new contents, or leaves it as it is: never a half of either. A link stays a link.
+fn replace(path: &Path, contents: &[u8]) -> std::io::Result<()> {
+    let path = std::fs::canonicalize(path)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let metadata = std::fs::metadata(&path)?;
+    if metadata.permissions().readonly() {
+        return Err(std::io::ErrorKind::PermissionDenied.into());
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = folder.join(format!(".{name}.{}.podgrace", std::process::id()));
+    let written = std::fs::File::create_new(&new).and_then(|mut file| {
+        file.write_all(contents)?;
+        file.set_permissions(metadata.permissions())?;
+        file.sync_all()?;
+        std::fs::rename(&new, &path)
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(&new);
+    }
+    written
 }

@@ -202,6 +202,20 @@ impl Reader<'_> {
         ] {
             if let Some(names) = names {
                 note(key, &names.referenced);
+                // No name has a star: such a one would leave nobody alone.
+                let takes_start = key == "leaveAlone.namespaces";
+                let is_pattern = |name: &&String| match name.find('*') {
+                    Some(at) => !takes_start || at + 1 < name.len(),
+                    None => false,
+                };
+                if let Some(name) = names.value.iter().find(is_pattern) {
+                    let rule = match takes_start {
+                        true => "a * may stand at the end only",
+                        false => "no * is understood here, write names",
+                    };
+                    let message = format!("{key}: {name:?} would match nothing: {rule}");
+                    return Err(self.error(&names.referenced, message));
+                }
                 *place = names.value;
             }
         }

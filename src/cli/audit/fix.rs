@@ -24,6 +24,9 @@ pub(super) fn fix(
     }
     if !is_quiet {
         complain(&match changed {
+            0 if rewriter.input.status != Status::Clean => {
+                "no file changed: what could not be written is said above".to_owned()
+            }
             0 => "nothing to write: no file lacks what podgrace adds".to_owned(),
             1 => "1 file changed; what is told is what is left".to_owned(),
             _ => format!("{changed} files changed; what is told is what is left"),

@@ -33,6 +33,24 @@ impl Known {
         Ok(Some(Baseline::parse(&text).with_context(name)?))
     }
 
+    /// The file that is written, which may replace a baseline and nothing else.
+    ///
+    /// # Errors
+    /// Where it is something else.
+    pub(super) fn written(&self) -> anyhow::Result<Option<&Path>> {
+        let Some(file) = self.write_baseline.as_deref() else {
+            return Ok(None);
+        };
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        if !text.trim().is_empty() && Baseline::parse(&text).is_err() {
+            anyhow::bail!(
+                "{} is no baseline, and --write-baseline would replace it: name another file",
+                file.display()
+            );
+        }
+        Ok(Some(file))
+    }
+
     /// Takes what is known out of the report; then writes the new baseline, where one is asked for.
     pub(super) fn settle(
         &self,
@@ -48,7 +66,10 @@ impl Known {
             }
         }
         if let Some(file) = &self.write_baseline {
-            let written = Baseline::of(report);
+            let written = match baseline {
+                Some(old) => old.renewed(report, rules),
+                None => Baseline::of(report),
+            };
             write(file, &written.text())?;
             written.apply(report, rules);
         }

@@ -8,6 +8,8 @@ mod outputs;
 pub(super) mod progress;
 mod rules;
 
+use std::path::{Path, PathBuf};
+
 use anyhow::bail;
 use clap::ArgGroup;
 use clap::ValueEnum;
@@ -118,6 +120,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
         bail!("--skip-rule leaves no rule to tell of");
     }
     let baseline = arguments.known.read()?;
+    arguments.keep_inputs()?;
     let fixed = match arguments.fix {
         true => fix(&arguments.files, &arguments.surroundings, arguments.quiet)?,
         false => Status::Clean,
@@ -150,6 +153,23 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
 }
 
 impl Arguments {
+    /// Refuses to write over what is read, and two things into one file.
+    fn keep_inputs(&self) -> anyhow::Result<()> {
+        let mut taken: Vec<PathBuf> = self.files.named().map(real).collect();
+        let written = self.known.written()?.into_iter();
+        for file in written.chain(self.outputs.files()) {
+            let path = real(file);
+            if taken.contains(&path) {
+                bail!(
+                    "{} would be written over: it is also an input or another output",
+                    file.display()
+                );
+            }
+            taken.push(path);
+        }
+        Ok(())
+    }
+
     /// The command that shows what would be added.
     fn next(&self) -> Next {
         match self.files.is_empty() {
@@ -177,6 +197,11 @@ impl Arguments {
             lives: self.outputs.show_lives(),
         }
     }
+}
+
+/// One path for each file, as far as it is there.
+fn real(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The rules that are told of.

@@ -88,6 +88,11 @@ impl Outputs {
         files.chain([self.output])
     }
 
+    /// The files that are written.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.output_file.iter().map(|file| &*file.path)
+    }
+
     /// Prints the report and writes the files.
     pub(super) fn write(&self, report: &Report, run: &Run, next: &Next) -> anyhow::Result<()> {
         for file in &self.output_file {
