@@ -8,6 +8,7 @@
 mod certs;
 mod helm;
 mod observed;
+mod post_renderer;
 mod refused;
 
 use std::fs;
