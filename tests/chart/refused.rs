@@ -4,7 +4,7 @@ use super::helm::{chart, render};
 use serde_json::Value;
 
 /// What is given, and what the refusal must say.
-const REFUSED: [(&str, &str); 30] = [
+const REFUSED: [(&str, &str); 37] = [
     ("scpoe=cluster", "'scpoe' not allowed"),
     ("scope=all", "/scope"),
     ("mode=warn", "/mode"),
@@ -62,6 +62,31 @@ const REFUSED: [(&str, &str); 30] = [
         "terminationGracePeriodSeconds: 30 is too short",
     ),
     ("hostNetwork=true", "hostNetwork with webhook.port"),
+    ("webhook.port=8080", "webhook.port: 8080"),
+    (
+        "serviceAccount.create=false",
+        "serviceAccount.create: false without serviceAccount.name",
+    ),
+    (
+        "podLabels.app\\.kubernetes\\.io/name=mine",
+        "podLabels: app.kubernetes.io/name",
+    ),
+    (
+        "tls.secretName=mine,webhook.annotations.team=platform",
+        "tls.secretName without tls.caBundle",
+    ),
+    (
+        "podDisruptionBudget.maxUnavailable=0",
+        "/podDisruptionBudget/maxUnavailable",
+    ),
+    (
+        "config.defaults.startup-timeout=banana",
+        "/config/defaults/startup-timeout",
+    ),
+    (
+        "config.defaults.pre-stop-sleep=banana",
+        "/config/defaults/pre-stop-sleep",
+    ),
 ];
 
 #[test]

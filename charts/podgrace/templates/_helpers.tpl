@@ -25,7 +25,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
+{{- with omit .Values.commonLabels "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "helm.sh/chart" }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
@@ -86,7 +86,10 @@ mode: {{ include "podgrace.word" .Values.mode | quote }}
 
 {{/* Namespaces that no webhook of ours ever sees, whatever their labels. */}}
 {{- define "podgrace.excludedNamespaces" -}}
-{{- concat (list .Release.Namespace "kube-system" "kube-public" "kube-node-lease") .Values.webhook.excludedNamespaces | uniq | toYaml -}}
+{{- $more := .Values.webhook.excludedNamespaces -}}
+{{- /* Who makes our certificate must be able to start without us. */ -}}
+{{- if .Values.certManager.enabled }}{{ $more = prepend $more .Values.certManager.namespace }}{{ end -}}
+{{- concat (list .Release.Namespace "kube-system" "kube-public" "kube-node-lease") $more | uniq | toYaml -}}
 {{- end -}}
 
 {{/* A namespaceSelector: (dict "root" . "mode" EXPRESSION). */}}
