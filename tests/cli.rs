@@ -297,6 +297,39 @@ fn in_place_writes_only_what_changes() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn in_place_keeps_links_and_rights_and_leaves_nothing_beside() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let folder = folder(&[("real.yaml", POD)]);
+    let path = |name: &str| folder.path().join(name);
+    fs::set_permissions(path("real.yaml"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("real.yaml", path("link.yaml")).unwrap();
+    let output = podgrace(folder.path(), &["inject", "-i", "-f", "link.yaml"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(path("link.yaml").is_symlink());
+    assert_eq!(fs::read_to_string(path("real.yaml")).unwrap(), INJECTED);
+    let mode = fs::metadata(path("real.yaml"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o640);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn files_that_are_printed_one_after_the_other_are_one_stream() {
+    let marked = format!("\u{feff}{SERVICE}");
+    let directed = format!("%YAML 1.2\n---\n{SERVICE}");
+    let folder = folder(&[("a.yaml", POD), ("b.yaml", &marked), ("c.yaml", &directed)]);
+    let all = ["inject", "-f", "a.yaml", "-f", "b.yaml", "-f", "c.yaml"];
+    let once = podgrace(folder.path(), &all);
+    assert!(once.status.success(), "{}", stderr(&once));
+    let again = podgrace_from(folder.path(), stdout(&once), &["inject", "-f", "-"]);
+    assert!(again.status.success(), "{}", stderr(&again));
+    assert_eq!(stdout(&again), stdout(&once));
+}
+
 #[test]
 fn folders_are_entered_when_asked() {
     let folder = folder(&[
@@ -462,6 +495,16 @@ fn a_configuration_is_checked_with_line_and_column() {
         ),
         ("autoSources: [liveness, startup]\n", "3:25", "startup"),
         ("leaveAlone: {pods: []}\n", "3:14", "unknown field `pods`"),
+        (
+            "leaveAlone: {namespaces: ['kube-*', '*-system']}\n",
+            "3:26",
+            "a * may stand at the end only",
+        ),
+        (
+            "leaveAlone: {containers: ['*-proxy']}\n",
+            "3:26",
+            "no * is understood here",
+        ),
         (
             "workloads: [{group: apps, kind: Deployment, templates: []}]\n",
             "3:21",

@@ -361,6 +361,48 @@ fn only_what_is_not_in_the_baseline_fails() {
 }
 
 #[test]
+fn what_was_not_looked_at_stays_in_a_renewed_baseline() {
+    let copy = copy();
+    audit(copy.path(), &["--write-baseline", "known.yaml"]);
+    let before = fs::read_to_string(copy.path().join("known.yaml")).unwrap();
+    let renew = ["--baseline", "known.yaml", "--write-baseline", "known.yaml"];
+    for more in [
+        ["-f", "manifests/empty.yaml"],
+        ["--rule", "grace-too-short"],
+    ] {
+        fs::write(copy.path().join("manifests/empty.yaml"), "").unwrap();
+        let arguments = match more[0] {
+            "-f" => [&["audit"], &more[..], &renew].concat(),
+            _ => [&["audit", "-f", "manifests"], &more[..], &renew].concat(),
+        };
+        let renewed = podgrace(copy.path(), &arguments);
+        assert_eq!(renewed.status.code(), Some(0), "{renewed:?}");
+        let after = fs::read_to_string(copy.path().join("known.yaml")).unwrap();
+        assert_eq!(after, before, "{more:?}");
+    }
+}
+
+#[test]
+fn nothing_that_is_read_is_written_over() {
+    let copy = copy();
+    let file = copy.path().join("manifests/shop.yaml");
+    let before = fs::read_to_string(&file).unwrap();
+    for options in [
+        &["--write-baseline", "manifests/shop.yaml"][..],
+        &["--output-file", "json=manifests/../manifests/shop.yaml"],
+        &["--output-file", "json=new", "--output-file", "sarif=new"],
+        &["--write-baseline", "other"],
+    ] {
+        fs::write(copy.path().join("other"), "kind: Service\n").unwrap();
+        let arguments = [&["audit", "-f", "manifests/shop.yaml"], options].concat();
+        let refused = podgrace(copy.path(), &arguments);
+        assert_eq!(refused.status.code(), Some(2), "{options:?}: {refused:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), before);
+        assert!(!copy.path().join("new").exists());
+    }
+}
+
+#[test]
 fn fix_writes_what_inject_writes_and_tells_what_is_left() {
     let (fixed, injected) = (copy(), copy());
     let before = fs::read_to_string(fixed.path().join("manifests/shop.yaml")).unwrap();

@@ -298,3 +298,29 @@ fn text(map: &BTreeMap<String, String>) -> StrMap<'_> {
         .map(|(key, value)| (key.as_str(), value.as_str()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn only_names_become_paths() {
+        for name in ["shop", "a", "kube-system", "0-9", &"a".repeat(63)] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in [
+            "",
+            "-a",
+            "a-",
+            "A",
+            "a.b",
+            "shop?x=1",
+            "podgrace/secrets/podgrace-tls",
+            "../nodes",
+            "ä",
+            &"a".repeat(64),
+        ] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+}

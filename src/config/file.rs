@@ -52,7 +52,7 @@ pub(super) type Settings = BTreeMap<String, Spanned<String>>;
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct LeaveAlone {
-    /// Names of namespaces; a `*` at the end stands for any ending.
+    /// Names of namespaces; a `*` at the end stands for any ending, and elsewhere is refused.
     #[schemars(with = "Option<Vec<String>>")]
     pub namespaces: Option<Spanned<Vec<String>>>,
     /// Priority classes. Default: system-node-critical and system-cluster-critical.

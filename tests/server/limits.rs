@@ -141,3 +141,43 @@ async fn one_connection_too_many_is_refused_until_another_leaves() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_has_only_begun_to_send_keeps_nobody_from_being_looked_at() {
+    let running = start(|options, _| options.requests.in_flight = 1).await;
+    let mut begun = running.client().await;
+    let head = format!("POST /mutate HTTP/1.1\r\nhost: {NAME}\r\ncontent-length: 100\r\n\r\n");
+    begun.send(head).await.expect("sent");
+    running
+        .metric_becomes("podgrace_webhook_in_flight", 1.0)
+        .await;
+    let answered = running.client().await.post("/mutate", &review("u")).await;
+    let answered = answered.expect("answered");
+    answered.allows("u");
+    assert_eq!(answered.json()["response"].get("warnings"), None);
+}
+
+#[tokio::test]
+async fn large_bodies_wait_for_each_other_and_small_ones_for_nobody() {
+    let running = start(|options, _| {
+        options.requests.body = 100_000;
+        options.requests.bodies = 0;
+    })
+    .await;
+    let mut first = running.client().await;
+    let head = format!("POST /mutate HTTP/1.1\r\nhost: {NAME}\r\ncontent-length: 99000\r\n\r\n{{");
+    first.send(head).await.expect("sent");
+    running
+        .metric_becomes("podgrace_webhook_in_flight", 1.0)
+        .await;
+    let mut second = running.client().await;
+    let large = padded_review("large", 90_000);
+    let waiting = tokio::spawn(async move { second.post("/mutate", &large).await });
+    let small = running.client().await.post("/mutate", &review("u")).await;
+    small.expect("answered").allows("u");
+    tokio::time::sleep(2 * SHORT).await;
+    assert!(!waiting.is_finished(), "the first has the room");
+    drop(first);
+    let answered = waiting.await.expect("no panic").expect("answered");
+    answered.allows("large");
+}
