@@ -125,7 +125,7 @@ const MOST_CONTAINERS: usize = 256;
 /// Decides what a pod gets.
 pub fn plan(pod: &Pod<'_>, context: &Context<'_>) -> Plan {
     let names: Vec<&str> = all_containers(pod).map(|(_, c)| &*c.name).collect();
-    let too_many = (names.len() > MOST_CONTAINERS).then(|| Skip::TooManyContainers(names.len()));
+    let too_many = (names.len() > MOST_CONTAINERS).then_some(Skip::TooManyContainers(names.len()));
     let metadata = pod.meta();
     let annotations = metadata.annotations.value().filter(|_| too_many.is_none());
     let said = Said::by_pod(&metadata.labels, annotations, &names);
