@@ -1,7 +1,9 @@
 //! Pod templates in the kinds of objects that make pods: Kubernetes' own, and those that a configuration names.
 
+use serde::Deserialize;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Map, Value, json};
+use serde_path_to_error::Segment;
 
 /// A pod, or something that makes pods, in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +76,19 @@ impl Unknown {
     /// That its kind is passed over, and what to write to have it looked at, or passed over without a word.
     pub fn sentence(&self) -> String {
         let Self { group, kind, .. } = self;
+        if kind.is_empty() {
+            return "an object without a kind has a pod template and is not looked at".to_owned();
+        }
+        let mut known = TEMPLATES.iter();
+        if let Some((groups, known, _)) = known.find(|known| known.1.eq_ignore_ascii_case(kind)) {
+            let group = match groups[0] {
+                "" => "v1".to_owned(),
+                group => format!("{group}/v1"),
+            };
+            return format!(
+                "this says {kind} and is not looked at: the API server knows {known} of {group}"
+            );
+        }
         let entry =
             |templates| format!("{{group: {group}, kind: {kind}, templates: [{templates}]}}");
         if group == KNATIVE {
@@ -230,29 +245,85 @@ impl Workload {
         json!([{"kind": self.owner, "name": self.name, "controller": true}])
     }
 
-    /// Why its pod cannot be read as one, for people.
-    pub fn unreadable(&self, document: &Value, error: &serde_json::Error) -> String {
-        let template = document.pointer(&self.template).unwrap_or(&Value::Null);
-        // Most often this is it: without quotes, YAML reads 8 and true as something else than text.
-        for kind in ["labels", "annotations"] {
-            let written = template["metadata"][kind].as_object();
-            for (key, value) in written.into_iter().flatten() {
-                if !value.is_string() && !value.is_null() {
-                    return format!("{kind}: {key}: {value} is not text; write it in quotes");
+    /// Why its pod, whose JSON this is, cannot be read as `T`, and where it says so.
+    pub fn unreadable<'j, T: Deserialize<'j>>(
+        &self,
+        document: &Value,
+        json: &'j str,
+    ) -> Unreadable {
+        let mut reader = serde_json::Deserializer::from_str(json);
+        let read = serde_path_to_error::deserialize::<_, T>(&mut reader);
+        let Err(error) = read else {
+            return Unreadable::default();
+        };
+        let mut pointer = self.template.clone();
+        for segment in error.path() {
+            match segment {
+                Segment::Map { key } => {
+                    pointer += "/";
+                    pointer += &key.replace('~', "~0").replace('/', "~1");
                 }
+                Segment::Seq { index } => pointer += &format!("/{index}"),
+                Segment::Enum { .. } | Segment::Unknown => break,
             }
         }
+        let found = document.pointer(&pointer).unwrap_or(&Value::Null);
         // Its place is one in JSON that nobody has seen.
-        let text = error.to_string();
-        match text.rfind(" at line ") {
-            Some(at) => text[..at].to_owned(),
-            None => text,
+        let text = error.into_inner().to_string();
+        let text = text.rfind(" at line ").map_or(&*text, |at| &text[..at]);
+        let is_alone = matches!(found, Value::Bool(_) | Value::Number(_));
+        let what = match text.rsplit_once(", expected ") {
+            // Without quotes, YAML reads 8 and true as something else than text.
+            Some((_, "a string")) if is_alone => format!("{found} is not text; write it in quotes"),
+            Some((_, "i32" | "i64")) => format!("{} is not a whole number", shortened(found)),
+            Some((_, "a sequence")) => format!("{} is not a list", shortened(found)),
+            _ => text.to_owned(),
+        };
+        let field = dotted(pointer.strip_prefix(&self.object).unwrap_or(&pointer));
+        Unreadable {
+            message: format!("{field}: {what}"),
+            pointer,
         }
     }
 
     /// `deployment/shop`, as kubectl names it.
     pub fn title(&self) -> String {
         format!("{}/{}", self.kind.to_lowercase(), self.name)
+    }
+}
+
+/// Why a pod cannot be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unreadable {
+    /// JSON pointer to the field in the document.
+    pub pointer: String,
+    /// The field and what is wrong with it, for people.
+    pub message: String,
+}
+
+/// `/spec/containers/0/name` as people write it: `spec.containers[0].name`.
+fn dotted(pointer: &str) -> String {
+    let mut text = String::new();
+    for step in pointer.split('/').skip(1) {
+        if step.bytes().all(|byte| byte.is_ascii_digit()) {
+            text += &format!("[{step}]");
+            continue;
+        }
+        if !text.is_empty() {
+            text.push('.');
+        }
+        text += &step.replace("~1", "/").replace("~0", "~");
+    }
+    text
+}
+
+/// A value on a line, or its beginning.
+fn shortened(value: &Value) -> String {
+    const MOST: usize = 40;
+    let text = value.to_string();
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
     }
 }
 

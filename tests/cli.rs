@@ -370,8 +370,8 @@ fn what_cannot_be_read_is_named_and_the_rest_comes_out() {
     assert!(said[1].starts_with("podgrace: all.yaml:6:18: "), "{said:?}");
     assert_eq!(
         said[2],
-        "podgrace: all.yaml:16:1: pod/odd: not readable as a pod: annotations: \
-         podgrace.io/startup-timeout: 90 is not text; write it in quotes"
+        "podgrace: all.yaml:18:37: pod/odd: not readable as a pod: \
+         metadata.annotations.podgrace.io/startup-timeout: 90 is not text; write it in quotes"
     );
 }
 

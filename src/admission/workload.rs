@@ -110,8 +110,10 @@ fn said(
     context: &Context<'_>,
 ) -> Result<Draft, String> {
     let json = workload.pod_json(object).ok_or("it has no pod template")?;
-    let Object(read) = serde_json::from_str::<Object<Pod<'_>>>(&json).map_err(|error| {
-        let why = workload.unreadable(object, &error);
+    let Object(read) = serde_json::from_str::<Object<Pod<'_>>>(&json).map_err(|_| {
+        let why = workload
+            .unreadable::<Object<Pod<'_>>>(object, &json)
+            .message;
         format!("its pod template could not be read: {why}")
     })?;
     let plan = plan(&read, context);

@@ -256,8 +256,8 @@ impl Auditor {
         place: Where<'_>,
         report: &mut Report,
     ) {
-        let mut unreadable = |message: String| {
-            let place = place(&workload.template);
+        let mut unreadable = |pointer: &str, message: String| {
+            let place = place(pointer);
             report.unreadable.push(Unreadable {
                 at: place.as_ref().map(|place| (place.line, place.column)),
                 file: place.map(|place| place.file),
@@ -265,13 +265,14 @@ impl Auditor {
             });
         };
         let Some(written) = workload.pod_json(document) else {
-            return unreadable("it has no pod template".to_owned());
+            return unreadable(&workload.template, "it has no pod template".to_owned());
         };
         let pod = match serde_json::from_str::<Object<Pod<'_>>>(&written) {
             Ok(Object(pod)) => pod,
-            Err(error) => {
-                let why = workload.unreadable(document, &error);
-                return unreadable(format!("not readable as a pod: {why}"));
+            Err(_) => {
+                let why = workload.unreadable::<Object<Pod<'_>>>(document, &written);
+                let message = format!("not readable as a pod: {}", why.message);
+                return unreadable(&why.pointer, message);
             }
         };
         let default = self.options.default_namespace.as_deref();

@@ -160,9 +160,11 @@ impl Input {
         then: impl FnOnce(&Planner, &str, &Pod<'_>, &Plan) -> T,
     ) -> Option<T> {
         let planned = self.planner.plan(document.value(), workload, then);
-        let place = || place(source, document, workload, &workload.template);
         planned
-            .map_err(|why| self.fail(&format!("{}: {why}", place())))
+            .map_err(|why| {
+                let place = place(source, document, workload, &why.pointer);
+                self.fail(&format!("{place}: {}", why.message));
+            })
             .ok()
     }
 

@@ -15,7 +15,7 @@ use crate::lifecycle::plan::{Context, Plan, plan};
 use crate::lifecycle::pod::Pod;
 use crate::lifecycle::policy::Policy;
 use crate::manifests::{self, Document, Source};
-use crate::workload::Workload;
+use crate::workload::{Unreadable, Workload};
 
 /// Policy and namespaces, ready to plan with.
 #[derive(Debug)]
@@ -164,19 +164,21 @@ impl Planner {
         document: &Value,
         workload: &Workload,
         then: impl FnOnce(&Self, &str, &Pod<'_>, &Plan) -> T,
-    ) -> Result<T, String> {
-        let json = workload
-            .pod_json(document)
-            .ok_or("it has no pod template")?;
+    ) -> Result<T, Unreadable> {
+        let json = workload.pod_json(document).ok_or_else(|| Unreadable {
+            pointer: workload.template.clone(),
+            message: "it has no pod template".to_owned(),
+        })?;
         match serde_json::from_str::<Object<Pod<'_>>>(&json) {
             Ok(Object(pod)) => {
                 let plan = plan(&pod, &self.context(workload));
                 Ok(then(self, &json, &pod, &plan))
             }
-            Err(error) => Err(format!(
-                "not readable as a pod: {}",
-                workload.unreadable(document, &error)
-            )),
+            Err(_) => {
+                let mut why = workload.unreadable::<Object<Pod<'_>>>(document, &json);
+                why.message.insert_str(0, "not readable as a pod: ");
+                Err(why)
+            }
         }
     }
 

@@ -22,6 +22,7 @@ use crate::lifecycle::loss::Others;
 use crate::lifecycle::patch;
 use crate::lifecycle::plan::{Change, Context, Plan};
 use crate::lifecycle::pod::Pod;
+use crate::lifecycle::remarks;
 use crate::lifecycle::settings::{GracePeriod, Setting};
 use crate::lifecycle::shutdown::{Grace, Need, StatedBy};
 use crate::lifecycle::skip::{Part, Skipped};
@@ -170,6 +171,27 @@ pub struct Subject<'s> {
     pub places: &'s Places<'s>,
 }
 
+/// What the workload says itself in vain.
+fn misplaced(subject: &Subject<'_>) -> Vec<Warning> {
+    let Subject {
+        workload, places, ..
+    } = *subject;
+    let Some(object) = subject.object else {
+        return Vec::new();
+    };
+    let template = workload.template.strip_prefix(&workload.object);
+    let controller = Controller::read(object, template.unwrap_or_default());
+    let of_key = |(pointer, key): &(String, String)| Warning {
+        key: key.clone(),
+        message: remarks::misplaced(&controller, key),
+        at: places
+            .template
+            .as_ref()
+            .map(|template| template.place(pointer)),
+    };
+    controller.misplaced.iter().map(of_key).collect()
+}
+
 /// Explains what happens to a workload's pods.
 pub fn explain(subject: &Subject<'_>) -> Explanation {
     let Subject {
@@ -209,6 +231,7 @@ pub fn explain(subject: &Subject<'_>) -> Explanation {
                 message: text::problem(problem),
                 at: places.problem(problem),
             })
+            .chain(misplaced(subject))
             .collect(),
         caveats: advice::caveats(subject.workload, subject.object, &after),
         settings,

@@ -131,6 +131,12 @@ impl Template<'_> {
         Place::new(self.file, self.document.nearest(self.object))
     }
 
+    /// Where a field of the object stands.
+    pub(super) fn place(&self, pointer: &str) -> Place {
+        let pointer = format!("{}{pointer}", self.object);
+        Place::new(self.file, self.document.nearest(&pointer))
+    }
+
     fn metadata(&self, key: &str) -> Option<Place> {
         let key = Token::new(key);
         let key = key.encoded();

@@ -46,6 +46,12 @@ pub fn on_pod(plan: &Plan) -> Vec<Remark> {
     problems.chain(refusals).collect()
 }
 
+/// That a key stands on the workload, where nobody reads it.
+pub fn misplaced(controller: &Controller, key: &str) -> String {
+    let kind = controller.kind.to_lowercase();
+    format!("{key} is on the {kind} and not on its pod template, where it would count")
+}
+
 /// The same of a workload whose pod it is: also what it says in vain itself, which a pod does not show. Nothing
 /// under the kill switch.
 pub fn on_workload(pod: &Pod<'_>, plan: &Plan, controller: &Controller) -> Vec<Remark> {
@@ -54,10 +60,9 @@ pub fn on_workload(pod: &Pod<'_>, plan: &Plan, controller: &Controller) -> Vec<R
     }
     let mut remarks = on_pod(plan);
     remarks.extend(overrun(pod, plan, controller).map(on_whole_pod));
-    let kind = controller.kind.to_lowercase();
     let misplaced = controller.misplaced.iter().map(|(pointer, key)| Remark {
         about: About::Maker(pointer.clone()),
-        text: format!("{key} is on the {kind} and not on its pod template, where it would count"),
+        text: misplaced(controller, key),
     });
     remarks.extend(misplaced);
     remarks

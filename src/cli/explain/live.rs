@@ -104,7 +104,7 @@ fn explanations(live: &Live, object: &Value) -> anyhow::Result<Vec<Explanation>>
                 places: &places,
             })
         });
-        explanation.map_err(|why| anyhow::anyhow!("{}: {why}", workload.title()))
+        explanation.map_err(|why| anyhow::anyhow!("{}: {}", workload.title(), why.message))
     });
     explanations.collect()
 }
