@@ -1,5 +1,6 @@
 //! Pod templates in the kinds of objects that make pods: Kubernetes' own, and those that a configuration names.
 
+use json_patch::jsonptr::Token;
 use serde::Deserialize;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Map, Value, json};
@@ -233,6 +234,12 @@ impl Workload {
         serde_json::from_str(&self.pod_json(document)?).ok()
     }
 
+    /// JSON pointer to the template in its object.
+    pub fn template_in_object(&self) -> &str {
+        let template = self.template.strip_prefix(&self.object);
+        template.unwrap_or_default()
+    }
+
     /// The JSON of that pod.
     pub fn pod_json(&self, document: &Value) -> Option<String> {
         let template = document.pointer(&self.template)?.as_object()?;
@@ -245,23 +252,36 @@ impl Workload {
         json!([{"kind": self.owner, "name": self.name, "controller": true}])
     }
 
-    /// Why its pod, whose JSON this is, cannot be read as `T`, and where it says so.
-    pub fn unreadable<'j, T: Deserialize<'j>>(
+    /// Reads its pod, whose JSON this is, as `T`.
+    ///
+    /// # Errors
+    /// Where it cannot be read: the field that is in the way.
+    pub fn read<'j, T: Deserialize<'j>>(
         &self,
         document: &Value,
         json: &'j str,
-    ) -> Unreadable {
+    ) -> Result<T, Unreadable> {
+        // To keep the path costs time, and nearly every pod can be read.
+        if let Ok(read) = serde_json::from_str(json) {
+            return Ok(read);
+        }
         let mut reader = serde_json::Deserializer::from_str(json);
-        let read = serde_path_to_error::deserialize::<_, T>(&mut reader);
-        let Err(error) = read else {
-            return Unreadable::default();
-        };
+        serde_path_to_error::deserialize(&mut reader)
+            .map_err(|error| self.unreadable(document, error))
+    }
+
+    /// What is in the way, as people write it.
+    fn unreadable(
+        &self,
+        document: &Value,
+        error: serde_path_to_error::Error<serde_json::Error>,
+    ) -> Unreadable {
         let mut pointer = self.template.clone();
         for segment in error.path() {
             match segment {
                 Segment::Map { key } => {
                     pointer += "/";
-                    pointer += &key.replace('~', "~0").replace('/', "~1");
+                    pointer += Token::new(key).encoded();
                 }
                 Segment::Seq { index } => pointer += &format!("/{index}"),
                 Segment::Enum { .. } | Segment::Unknown => break,
@@ -293,7 +313,7 @@ impl Workload {
 }
 
 /// Why a pod cannot be read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
     /// JSON pointer to the field in the document.
     pub pointer: String,

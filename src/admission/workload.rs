@@ -29,7 +29,7 @@ impl WorkloadReview<'_> {
     /// [`WorkloadReview::namespace`].
     pub fn answer(&self, policy: &Policy, kinds: &Kinds, namespace: Option<&Said>) -> Answer {
         if !self.is_written() {
-            return self.nothing(Outcome::Ignored);
+            return self.ignored();
         }
         let object = match &self.request.object {
             Some(Ok(Object(object))) => object,
@@ -43,7 +43,7 @@ impl WorkloadReview<'_> {
         workloads.retain(|workload| workload.kind != "Pod");
         // Whoever reads the answer must be a person.
         if workloads.is_empty() || is_made_by_a_controller(object) {
-            return self.nothing(Outcome::Ignored);
+            return self.ignored();
         }
         let before: Option<Value> = self
             .request
@@ -80,8 +80,8 @@ impl WorkloadReview<'_> {
         self.is_vague() || (is_write && self.request.sub_resource.is_empty())
     }
 
-    fn nothing(&self, outcome: Outcome) -> Answer {
-        self.reply(&self.title(), outcome, Draft::default())
+    fn ignored(&self) -> Answer {
+        self.reply(&self.title(), Outcome::Ignored, Draft::default())
     }
 
     fn unreadable(&self, why: &str) -> Answer {
@@ -110,12 +110,9 @@ fn said(
     context: &Context<'_>,
 ) -> Result<Draft, String> {
     let json = workload.pod_json(object).ok_or("it has no pod template")?;
-    let Object(read) = serde_json::from_str::<Object<Pod<'_>>>(&json).map_err(|_| {
-        let why = workload
-            .unreadable::<Object<Pod<'_>>>(object, &json)
-            .message;
-        format!("its pod template could not be read: {why}")
-    })?;
+    let Object(read) = workload
+        .read::<Object<Pod<'_>>>(object, &json)
+        .map_err(|why| format!("its pod template could not be read: {}", why.message))?;
     let plan = plan(&read, context);
     let remarks = remarks::on_workload(&read, &plan, controller);
     Ok(Draft::of(&plan, remarks))

@@ -267,10 +267,9 @@ impl Auditor {
         let Some(written) = workload.pod_json(document) else {
             return unreadable(&workload.template, "it has no pod template".to_owned());
         };
-        let pod = match serde_json::from_str::<Object<Pod<'_>>>(&written) {
+        let pod = match workload.read::<Object<Pod<'_>>>(document, &written) {
             Ok(Object(pod)) => pod,
-            Err(_) => {
-                let why = workload.unreadable::<Object<Pod<'_>>>(document, &written);
+            Err(why) => {
                 let message = format!("not readable as a pod: {}", why.message);
                 return unreadable(&why.pointer, message);
             }
@@ -283,8 +282,7 @@ impl Auditor {
             namespace_said: self.around.said(namespace),
         };
         let plan = plan(&pod, &context);
-        let template = workload.template.strip_prefix(&workload.object);
-        let template = template.unwrap_or_default();
+        let template = workload.template_in_object();
         let object = document.pointer(&workload.object).unwrap_or(document);
         let mut controller = Controller::read(object, template);
         let labels = &pod.meta().labels;

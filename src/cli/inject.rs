@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
             let next = match printed.is_empty() {
                 true => &injected[..],
                 // It may stand at the beginning of a stream only.
-                false => injected.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&injected),
+                false => manifests::without_mark(&injected),
             };
             out.write_all(between(&printed, next))?;
             out.write_all(next)?;

@@ -169,13 +169,12 @@ impl Planner {
             pointer: workload.template.clone(),
             message: "it has no pod template".to_owned(),
         })?;
-        match serde_json::from_str::<Object<Pod<'_>>>(&json) {
+        match workload.read::<Object<Pod<'_>>>(document, &json) {
             Ok(Object(pod)) => {
                 let plan = plan(&pod, &self.context(workload));
                 Ok(then(self, &json, &pod, &plan))
             }
-            Err(_) => {
-                let mut why = workload.unreadable::<Object<Pod<'_>>>(document, &json);
+            Err(mut why) => {
                 why.message.insert_str(0, "not readable as a pod: ");
                 Err(why)
             }

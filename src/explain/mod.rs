@@ -179,8 +179,7 @@ fn misplaced(subject: &Subject<'_>) -> Vec<Warning> {
     let Some(object) = subject.object else {
         return Vec::new();
     };
-    let template = workload.template.strip_prefix(&workload.object);
-    let controller = Controller::read(object, template.unwrap_or_default());
+    let controller = Controller::read(object, workload.template_in_object());
     let of_key = |(pointer, key): &(String, String)| Warning {
         key: key.clone(),
         message: remarks::misplaced(&controller, key),

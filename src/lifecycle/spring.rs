@@ -156,7 +156,6 @@ pub fn actuator(container: &Container<'_>) -> Result<Actuator, NoActuator> {
 /// Whether the actuator may answer over TLS. A port of its own has the application's TLS too, where nothing else is said
 /// of it (`ManagementWebServerFactoryCustomizer`, spring-boot).
 fn has_tls(container: &Container<'_>, has_own_port: bool) -> bool {
-    let own = "management.server.ssl";
     if has_own_port {
         let enabled = property(container, "management.server.ssl.enabled");
         if matches!(enabled, Property::Stated(value) if value.trim().eq_ignore_ascii_case("false"))
@@ -165,7 +164,7 @@ fn has_tls(container: &Container<'_>, has_own_port: bool) -> bool {
         }
     }
     says_something_below(container, "server.ssl")
-        || (has_own_port && says_something_below(container, own))
+        || (has_own_port && says_something_below(container, "management.server.ssl"))
 }
 
 /// Whether nothing speaks against the liveness group answering below the actuator's path.
@@ -261,7 +260,7 @@ fn from_json<'s>(container: &'s Container<'_>, name: &str) -> Option<Property<'s
         return Some(Property::Unknown);
     };
     let value: Value = serde_json::from_str(text).ok()?;
-    look_up(&value, "", name).map(|found| match found {
+    leaf(&value, "", &|path| same(path, name)).map(|found| match found {
         Value::String(text) => Property::Stated(Cow::Owned(text.clone())),
         other => Property::Stated(Cow::Owned(other.to_string())),
     })
@@ -274,13 +273,13 @@ fn json<'s>(container: &'s Container<'_>) -> Option<Option<&'s str>> {
     Some(found.literal().filter(|text| text.len() <= LONGEST_JSON))
 }
 
-/// Finds a property in a nested object whose keys may themselves be dotted.
-fn look_up<'v>(value: &'v Value, path: &str, name: &str) -> Option<&'v Value> {
+/// The first value of a nested object, whose keys may themselves be dotted, in a place that `is_meant`.
+fn leaf<'v>(value: &'v Value, path: &str, is_meant: &dyn Fn(&str) -> bool) -> Option<&'v Value> {
     let Value::Object(map) = value else {
-        return same(path, name).then_some(value);
+        return is_meant(path).then_some(value);
     };
     map.iter()
-        .find_map(|(key, value)| look_up(value, &format!("{path}.{key}"), name))
+        .find_map(|(key, value)| leaf(value, &format!("{path}.{key}"), is_meant))
 }
 
 fn variable<'s>(container: &'s Container<'_>, name: &str) -> Option<Property<'s>> {
@@ -314,16 +313,7 @@ fn says_something_below(container: &Container<'_>, name: &str) -> bool {
             .flat_map(split)
             .filter_map(|word| word.strip_prefix("--").or_else(|| word.strip_prefix("-D")))
             .any(below)
-        || json.is_some_and(|value| has_leaf(&value, "", &below))
-}
-
-/// Whether a nested object says something in a place that `is_meant`.
-fn has_leaf(value: &Value, path: &str, is_meant: &dyn Fn(&str) -> bool) -> bool {
-    let Value::Object(map) = value else {
-        return is_meant(path);
-    };
-    map.iter()
-        .any(|(key, value)| has_leaf(value, &format!("{path}.{key}"), is_meant))
+        || json.is_some_and(|value| leaf(&value, "", &below).is_some())
 }
 
 /// Whether two spellings mean one property.

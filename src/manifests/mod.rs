@@ -48,4 +48,5 @@ pub use edit::{EditError, edit};
 pub use position::Position;
 pub use read::{Document, ReadError, TEMPLATE_HINT, read};
 pub use sources::{Names, Source, SourceError, Sources, is_stdin};
+pub(crate) use split::without_mark;
 pub use split::{Chunk, Format, split};

@@ -96,7 +96,8 @@ fn is_marker(line: &[u8], marker: &[u8]) -> bool {
         .is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
 }
 
-fn without_mark(line: &[u8]) -> &[u8] {
+/// Bytes without the byte-order mark that they may begin with.
+pub(crate) fn without_mark(line: &[u8]) -> &[u8] {
     line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
 }
 

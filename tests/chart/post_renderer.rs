@@ -1,7 +1,7 @@
 //! `podgrace inject` between Helm and the cluster, by the words of `docs/ci/helm.md`.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::helm::{documents, helm, root, said};
@@ -10,9 +10,7 @@ use crate::helm::{documents, helm, root, said};
 #[test]
 #[ignore = "needs Helm: make chart-test"]
 fn injects() {
-    let folder = tempfile::tempdir().unwrap();
-    let chart = folder.path().join("shop");
-    said(helm(4).arg("create").arg(&chart)).unwrap();
+    let (folder, chart) = created();
     let plain = said(template(4, &chart).args(["--set=livenessProbe.periodSeconds=7"])).unwrap();
     let file = folder.path().join("plain.yaml");
     fs::write(&file, &plain).unwrap();
@@ -39,10 +37,7 @@ fn injects() {
     ] {
         let mut command = template(major, &chart);
         command.args(["--set=livenessProbe.periodSeconds=7"]);
-        command.args(words).env("PATH", program().parent().unwrap());
-        if major == 4 {
-            command.env("HELM_PLUGINS", root().join("docs/examples/helm-plugin"));
-        }
+        command.args(words);
         let rendered = said(&mut command).unwrap();
         assert_eq!(sorted(&rendered), sorted(&injected), "Helm {major}");
     }
@@ -52,17 +47,13 @@ fn injects() {
 #[test]
 #[ignore = "needs Helm: make chart-test"]
 fn fails_where_inject_does() {
-    let folder = tempfile::tempdir().unwrap();
-    let chart = folder.path().join("shop");
-    said(helm(4).arg("create").arg(&chart)).unwrap();
+    let (_folder, chart) = created();
     let mut command = template(4, &chart);
     command.stdin(Stdio::null());
     command.args([
         "--post-renderer=podgrace",
         "--post-renderer-args=--mode=maybe",
     ]);
-    command.env("PATH", program().parent().unwrap());
-    command.env("HELM_PLUGINS", root().join("docs/examples/helm-plugin"));
     let why = said(&mut command).unwrap_err();
     assert!(
         why.contains("plugin \"podgrace\" exited with error"),
@@ -70,9 +61,22 @@ fn fails_where_inject_does() {
     );
 }
 
+/// A chart as `helm create` makes it, in a folder of its own.
+fn created() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let chart = folder.path().join("shop");
+    said(helm(4).arg("create").arg(&chart)).unwrap();
+    (folder, chart)
+}
+
+/// Renders it, with `podgrace` at hand, and for Helm 4 the plugin, whose file Helm 3 does not understand.
 fn template(major: u8, chart: &Path) -> Command {
     let mut command = helm(major);
     command.args(["template", "shop"]).arg(chart);
+    command.env("PATH", program().parent().unwrap());
+    if major == 4 {
+        command.env("HELM_PLUGINS", root().join("docs/examples/helm-plugin"));
+    }
     command
 }
 

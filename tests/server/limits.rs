@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::client::Client;
 use crate::pki::NAME;
-use crate::running::{eventually, padded_review, review, start};
+use crate::running::{Running, eventually, padded_review, review, start};
 
 /// Long enough to be over, short enough to wait for several times.
 const SHORT: Duration = Duration::from_millis(50);
@@ -142,15 +142,21 @@ async fn one_connection_too_many_is_refused_until_another_leaves() {
     .await;
 }
 
-#[tokio::test]
-async fn who_has_only_begun_to_send_keeps_nobody_from_being_looked_at() {
-    let running = start(|options, _| options.requests.in_flight = 1).await;
-    let mut begun = running.client().await;
-    let head = format!("POST /mutate HTTP/1.1\r\nhost: {NAME}\r\ncontent-length: 100\r\n\r\n");
-    begun.send(head).await.expect("sent");
+/// A client whose request is under way and of whose body nothing has come.
+async fn begun(running: &Running, length: usize) -> Client {
+    let mut client = running.client().await;
+    let head = format!("POST /mutate HTTP/1.1\r\nhost: {NAME}\r\ncontent-length: {length}\r\n\r\n");
+    client.send(head).await.expect("sent");
     running
         .metric_becomes("podgrace_webhook_in_flight", 1.0)
         .await;
+    client
+}
+
+#[tokio::test]
+async fn who_has_only_begun_to_send_keeps_nobody_from_being_looked_at() {
+    let running = start(|options, _| options.requests.in_flight = 1).await;
+    let _begun = begun(&running, 100).await;
     let answered = running.client().await.post("/mutate", &review("u")).await;
     let answered = answered.expect("answered");
     answered.allows("u");
@@ -164,12 +170,7 @@ async fn large_bodies_wait_for_each_other_and_small_ones_for_nobody() {
         options.requests.bodies = 0;
     })
     .await;
-    let mut first = running.client().await;
-    let head = format!("POST /mutate HTTP/1.1\r\nhost: {NAME}\r\ncontent-length: 99000\r\n\r\n{{");
-    first.send(head).await.expect("sent");
-    running
-        .metric_becomes("podgrace_webhook_in_flight", 1.0)
-        .await;
+    let first = begun(&running, 99_000).await;
     let mut second = running.client().await;
     let large = padded_review("large", 90_000);
     let waiting = tokio::spawn(async move { second.post("/mutate", &large).await });
